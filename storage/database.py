@@ -1,0 +1,99 @@
+"""The one database: a SQLAlchemy Core engine that is migrated when it is opened.
+
+On SQLite it runs in WAL mode with foreign keys enforced and every commit flushed to the disk: a commit that returned
+survives a power cut, as a revocation must. A writer takes the lock when its transaction begins, so that what it reads
+is still so when it writes; a second writer waits for `BUSY_S`. On PostgreSQL the rows that a decision rests upon are
+locked by the queries themselves (``FOR SHARE``), which SQLite ignores because it needs no such thing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+
+from mintaka.storage.errors import StorageFailed, StorageFull
+from mintaka.storage.migration import upgrade
+
+BUSY_S = 10.0
+"""How long a transaction waits for another process's before it fails."""
+
+_WRITES = "mintaka_writes"
+
+
+class Database:
+    """A database at ``url``, such as ``sqlite:////var/lib/mintaka/mintaka.db`` or ``sqlite://`` for one in memory.
+
+    Raises `StorageFailed` where it cannot be opened or was written by a newer Mintaka.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        with _told():
+            upgrade(self._writer)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write: committed when the block ends, rolled back where it raises."""
+        with _told(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, all of it from the same moment."""
+        with _told(), self._engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection. The database can be opened again."""
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed)
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
+    if parsed.database in (None, "", ":memory:"):
+        options["poolclass"] = StaticPool
+    engine = create_engine(parsed, **options)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: SqliteConnection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin` says so, not where the driver guesses
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell the failures of the database itself in words of ours; errors of a statement are bugs and pass."""
+    try:
+        yield
+    except DBAPIError as error:
+        text = str(error.orig).lower()
+        if "full" in text or "no space" in text:
+            raise StorageFull("the disk is full", hint="free some space in the data folder's disk") from error
+        if "readonly" in text or "unable to open" in text or "permission" in text:
+            raise StorageFailed(
+                "the database cannot be opened or written to",
+                hint="give the server's user the right to write to its data folder",
+            ) from error
+        if "locked" in text:
+            raise StorageFailed("the database is busy", hint="is another program holding it open?") from error
+        if "not a database" in text or "malformed" in text or "disk i/o" in text:
+            raise StorageFailed(
+                "the database is damaged", hint="restore it from a backup, or start with an empty data folder"
+            ) from error
+        raise

@@ -1,0 +1,117 @@
+"""The tables. A change here comes with a migration in ``storage/migrations/versions`` and a new `REVISION`.
+
+principal ── cap ── account                 who, what they may do, and how much of it is left
+              └──── invocation ── charge    calls in progress and done, and what each took from which account
+                        └──────── asset     what was published, and whose it is
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+REVISION = "0001"
+"""The newest migration; a database at it is opened without loading Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+principal = Table(
+    "principal",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("created", Double, nullable=False),
+)
+
+cap = Table(
+    "cap",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("parent", ForeignKey("cap.id"), index=True),
+    Column("mint", ForeignKey("cap.id"), index=True),
+    Column("type", String(200), nullable=False),
+    Column("own", Text, nullable=False),
+    Column("holder", ForeignKey("principal.name"), nullable=False, index=True),
+    Column("issuer", ForeignKey("principal.name"), nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("revoked", Double),
+    Column("revoked_by", ForeignKey("principal.name")),
+    Column("label", String(200)),
+    Column("mac", LargeBinary, nullable=False),
+    CheckConstraint("depth BETWEEN 0 AND 32", name="depth"),
+    CheckConstraint("parent IS NULL OR mint IS NULL", name="one_origin"),
+)
+"""A capability. ``own`` holds this link's restrictions alone, as canonical JSON; ``parent`` is the delegation edge and
+``mint`` the authority that minted it. Times are seconds since the epoch, UTC."""
+
+account = Table(
+    "account",
+    metadata,
+    Column("cap", ForeignKey("cap.id"), primary_key=True),
+    Column("unit", String(20), primary_key=True),
+    Column("limit", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+    CheckConstraint('reserved >= 0 AND spent >= 0 AND reserved + spent <= "limit"', name="within_limit"),
+)
+"""How much of a unit a capability and everything made from it may use together."""
+
+invocation = Table(
+    "invocation",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("cap", ForeignKey("cap.id"), nullable=False, index=True),
+    Column("principal", ForeignKey("principal.name"), nullable=False),
+    Column("method", String(200), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("admitted", Double, nullable=False),
+    Column("ended", Double),
+    CheckConstraint("state IN ('running', 'settled', 'released')", name="state"),
+    Index("ix_invocation_state", "state"),
+)
+"""One admitted call of a capability's method."""
+
+charge = Table(
+    "charge",
+    metadata,
+    Column("invocation", ForeignKey("invocation.id"), primary_key=True),
+    Column("cap", String(40), primary_key=True),
+    Column("unit", String(20), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    ForeignKeyConstraint(["cap", "unit"], ["account.cap", "account.unit"]),
+    CheckConstraint("amount >= 0", name="amount"),
+)
+"""What an invocation holds (while it runs) or took (once settled) of one account."""
+
+asset = Table(
+    "asset",
+    metadata,
+    Column("invocation", ForeignKey("invocation.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, index=True),
+    Column("owner", ForeignKey("principal.name"), nullable=False, index=True),
+    Column("mime", String(100), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+)
+"""A published result: the ``number``-th of its invocation, its blob's ``name``, and whose it is."""
