@@ -1,0 +1,1 @@
+"""Models and pictures: what the engine is asked (`requests`), who runs it (`supervisor`), and the worker process."""

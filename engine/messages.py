@@ -1,0 +1,97 @@
+"""What the supervisor and a worker say to each other, as plain maps for `mintaka.engine.frames`.
+
+    supervisor → worker    start (over standard input)   text_to_image   load   cancel
+    worker → supervisor    hello   ready   unable   beat   step   done   failed   cancelled
+
+The worker knows no users and no capabilities: it is told the folder of a model and what to draw.
+"""
+
+from dataclasses import asdict, dataclass, fields
+
+from mintaka.engine.errors import (
+    DeadlineExceeded,
+    EngineError,
+    NoSuchModel,
+    OutOfDeviceMemory,
+    Unsupported,
+    WorkerCrashed,
+)
+from mintaka.engine.frames import Message
+from mintaka.engine.models.info import BadModel
+from mintaka.engine.requests import Picture, Step, TextToImage
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a worker is told once, over its standard input, before anything else."""
+
+    token: bytes
+    """It says this back over the socket, so that the supervisor knows who is at the other end."""
+    socket: int
+    """The file descriptor of its end of the socket pair."""
+    device: str
+    """A torch device: ``cpu``, ``cuda:0``."""
+    threads: int | None
+    """Threads one operation on the CPU may use; ``None`` is one for every core."""
+    keep_bytes: int
+    """Models are kept loaded up to this many bytes of weights."""
+    offline: bool
+    """Never ask a hub on the network for a file."""
+
+
+def start_message(start: Start) -> Message:
+    """``start`` as a message."""
+    return {"kind": "start", **asdict(start)}
+
+
+def start_from(message: Message) -> Start:
+    """The other way."""
+    return Start(**{field.name: message[field.name] for field in fields(Start)})
+
+
+def request_message(number: int, path: str, request: TextToImage) -> Message:
+    """Request ``number``: draw ``request`` with the model in folder ``path``."""
+    return {"kind": "text_to_image", "id": number, "path": path, "request": asdict(request)}
+
+
+def request_from(message: Message) -> TextToImage:
+    """The request in the message."""
+    return TextToImage(**message["request"])
+
+
+def step_message(number: int, step: Step) -> Message:
+    """A step of request ``number`` is done."""
+    return {"kind": "step", "id": number, "step": step.step, "steps": step.steps, "preview": step.preview}
+
+
+def step_from(message: Message) -> Step:
+    """The step in the message."""
+    return Step(message["step"], message["steps"], message["preview"])
+
+
+def done_message(number: int, pictures: list[Picture]) -> Message:
+    """Request ``number`` is finished."""
+    return {"kind": "done", "id": number, "pictures": [asdict(picture) for picture in pictures]}
+
+
+def pictures_from(message: Message) -> list[Picture]:
+    """The pictures in the message."""
+    return [Picture(**{**picture, "notes": tuple(picture["notes"])}) for picture in message["pictures"]]
+
+
+ERRORS: dict[str, type[EngineError]] = {
+    error.__name__: error
+    for error in (EngineError, NoSuchModel, Unsupported, BadModel, WorkerCrashed, OutOfDeviceMemory, DeadlineExceeded)
+}
+"""Errors by the name they have on the way."""
+
+
+def failed_message(number: int, error: EngineError) -> Message:
+    """Request ``number`` has failed."""
+    name = type(error).__name__
+    return {"kind": "failed", "id": number, "error": name, "message": error.message, "hint": error.hint}
+
+
+def error_from(message: Message) -> EngineError:
+    """The error in the message."""
+    return ERRORS[message["error"]](message["message"], hint=message["hint"])

@@ -1,0 +1,178 @@
+"""What is known of a model without loading it: ``model_index.json`` and, beside it, the sidecar ``mintaka.json``.
+
+``model_index.json`` is diffusers' own and names the pipeline class; the sidecar is ours, is optional, and says what a
+person and the engine should know: title, sizes, defaults, examples, the words the model knows.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mintaka.engine.errors import EngineError
+
+INDEX = "model_index.json"
+SIDECAR = "mintaka.json"
+
+FAMILIES: Mapping[str, str] = {"StableDiffusionPipeline": "sd"}
+"""Pipeline classes the engine runs, and the family each belongs to."""
+
+Side = Annotated[int, Field(ge=8, le=8192)]
+Size = tuple[Side, Side]
+"""Width and height in pixels."""
+
+Row = tuple[float, float, float]
+
+
+class BadModel(EngineError):
+    """A folder that claims to be a model cannot be used; the message names the file and the key at fault."""
+
+    kind = "unsupported"
+
+
+class Data(BaseModel):
+    """Frozen; keys that are not known are left alone, since other tools may keep theirs in the same file."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Enlarge(Data):
+    """The model's own upscaler: a file in the model's folder that spandrel reads, and its factor."""
+
+    file: str
+    factor: Annotated[int, Field(ge=2, le=8)]
+
+
+class LatentRgb(Data):
+    """A linear map from latents to colours in 0..1: one row of red, green, blue for each latent channel, and a bias."""
+
+    matrix: tuple[Row, ...]
+    bias: Row = (0.0, 0.0, 0.0)
+
+
+class Draws(Data):
+    """What a model of a small world can draw, in the words it knows."""
+
+    objects: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    backgrounds: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+
+
+class Sidecar(Data):
+    """The file ``mintaka.json``."""
+
+    id: str | None = None
+    title: str | None = None
+    description: str = ""
+    license: str | None = None
+    native_size: Size | None = None
+    size: Size | None = None
+    enlarge: Enlarge | None = None
+    steps: Annotated[int, Field(ge=1, le=1000)] = 30
+    guidance_scale: Annotated[float, Field(ge=0, le=100)] = 7.5
+    scheduler: str | None = None
+    draws: Draws | None = None
+    words: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    latent_rgb: LatentRgb | None = None
+
+
+class ModelInfo(Data):
+    """A model the engine can load, and what to use when a request does not say."""
+
+    id: str
+    title: str
+    description: str
+    license: str | None
+    family: str
+    path: Path
+    native_size: Size | None
+    """The one size the model was made for; other sizes are drawn near it and enlarged. ``None``: it draws at any."""
+    size: Size
+    """Width and height of a picture when the request does not say."""
+    steps: int
+    guidance_scale: float
+    scheduler: str | None
+    """A name from `mintaka.engine.schedulers`, or ``None`` for the one in the model's own folder."""
+    enlarge: Enlarge | None
+    draws: Draws | None
+    words: tuple[str, ...]
+    """Every word the model knows; empty when that is not a closed list."""
+    examples: tuple[str, ...]
+    latent_rgb: LatentRgb | None
+
+
+DEFAULT_SIZE = (512, 512)
+
+
+def read_model(path: Path, name: str | None = None) -> ModelInfo:
+    """The model in folder ``path``; ``name`` is its id where the sidecar gives none (the folder's own name if absent).
+
+    Raises BadModel when a file is missing, is not JSON, or has a wrong value; the message names file and key.
+    """
+    name = name or path.name
+    index = _read_json(path, INDEX, name)
+    pipeline = index.get("_class_name")
+    family = FAMILIES.get(pipeline) if isinstance(pipeline, str) else None
+    if family is None:
+        raise BadModel(
+            f"{name}/{INDEX}: `_class_name` is {pipeline!r}; the engine runs {', '.join(FAMILIES)}",
+            hint="convert the model to a pipeline the engine runs",
+        )
+    sidecar = _read_sidecar(path, name)
+    return ModelInfo(
+        id=sidecar.id or name,
+        title=sidecar.title or sidecar.id or name,
+        description=sidecar.description,
+        license=sidecar.license,
+        family=family,
+        path=path,
+        native_size=sidecar.native_size,
+        size=sidecar.size or sidecar.native_size or DEFAULT_SIZE,
+        steps=sidecar.steps,
+        guidance_scale=sidecar.guidance_scale,
+        scheduler=sidecar.scheduler,
+        enlarge=sidecar.enlarge,
+        draws=sidecar.draws,
+        words=sidecar.words,
+        examples=sidecar.examples,
+        latent_rgb=sidecar.latent_rgb,
+    )
+
+
+def _read_sidecar(path: Path, name: str) -> Sidecar:
+    if not (path / SIDECAR).exists():
+        return Sidecar()
+    try:
+        sidecar = Sidecar.model_validate(_read_json(path, SIDECAR, name))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadModel(f"{name}/{SIDECAR}: `{key}`: {first['msg']}", hint=f"correct `{key}` in {SIDECAR}") from error
+    if sidecar.enlarge is not None and not _inside(path, sidecar.enlarge.file):
+        raise BadModel(
+            f"{name}/{SIDECAR}: `enlarge.file`: {sidecar.enlarge.file!r} is not a file in the model's folder",
+            hint="put the upscaler's file into the folder, or set `enlarge` to null",
+        )
+    return sidecar
+
+
+def _inside(folder: Path, file: str) -> bool:
+    found = (folder / file).absolute()
+    return found.is_file() and ".." not in Path(file).parts and found.is_relative_to(folder.absolute())
+
+
+def _read_json(path: Path, file: str, name: str) -> dict[str, Any]:
+    try:
+        data = json.loads((path / file).read_text("utf-8"))
+    except OSError as error:
+        raise BadModel(f"{name}/{file}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise BadModel(f"{name}/{file}: is not JSON: {error}", hint=f"correct {file}") from error
+    if not isinstance(data, dict):
+        raise BadModel(f"{name}/{file}: holds {type(data).__name__}, not an object", hint=f"correct {file}")
+    return data

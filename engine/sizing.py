@@ -1,0 +1,100 @@
+"""From the size a person wants to the size a model draws at, and back again.
+
+A model made for one size (``native_size``) draws about that many pixels, at the asked aspect where that is not extreme;
+its result is enlarged by its own upscaler where it has one, and then resampled to exactly the asked size. Any other
+model draws at the asked size, rounded up to what it takes.
+"""
+
+import math
+from dataclasses import dataclass
+
+from mintaka.engine.errors import Unsupported
+from mintaka.engine.models.info import ModelInfo
+
+MULTIPLE = 8
+"""Stable Diffusion pipelines take widths and heights that are multiples of this many pixels."""
+
+MIN_SIDE = 8
+MAX_SIDE = 8192
+
+MAX_ASPECT = 2.0
+"""A model made for one size draws pictures at most this much longer than wide; beyond, the result is cropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizePlan:
+    """Width and height at each stage of a picture, in pixels."""
+
+    drawn: tuple[int, int]
+    """What the pipeline is asked for."""
+    factor: int | None
+    """How many times the model's own upscaler then enlarges it; ``None``: it is not used."""
+    finished: tuple[int, int]
+    """The picture itself; `cover` says how it comes out of the stage before."""
+    notes: tuple[str, ...] = ()
+    """In words what a person should know of all this."""
+
+
+def plan(model: ModelInfo, width: int, height: int) -> SizePlan:
+    """How ``model`` makes a picture of ``width`` × ``height``; Unsupported when a side is out of range."""
+    if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
+        raise Unsupported(
+            f"a picture of {width} × {height} cannot be made; each side may have {MIN_SIDE} to {MAX_SIDE} pixels",
+            hint=f"ask for {_between(width)} × {_between(height)}",
+        )
+    finished = (width, height)
+    if model.native_size is None:
+        drawn = (_round_up(width), _round_up(height))
+        return SizePlan(drawn, None, finished, _notes(drawn, None, finished))
+    drawn = _native(model.native_size, width / height)
+    larger = width > drawn[0] or height > drawn[1]
+    factor = model.enlarge.factor if model.enlarge is not None and larger else None
+    return SizePlan(drawn, factor, finished, _notes(drawn, factor, finished))
+
+
+def cover(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The largest centred box (left, top, right, bottom) in a picture of ``size`` that has the aspect of ``target``."""
+    width, height = size
+    aspect = target[0] / target[1]
+    inner = (min(width, height * aspect), min(height, width / aspect))
+    left, top = (width - inner[0]) / 2, (height - inner[1]) / 2
+    return left, top, left + inner[0], top + inner[1]
+
+
+def _native(native: tuple[int, int], aspect: float) -> tuple[int, int]:
+    asked = aspect / (native[0] / native[1])
+    stretch = math.sqrt(min(max(asked, 1 / MAX_ASPECT), MAX_ASPECT))
+    return _round_near(native[0] * stretch), _round_near(native[1] / stretch)
+
+
+def _round_near(side: float) -> int:
+    return max(1, round(side / MULTIPLE)) * MULTIPLE
+
+
+def _round_up(side: int) -> int:
+    return math.ceil(side / MULTIPLE) * MULTIPLE
+
+
+def _between(side: int) -> int:
+    return min(max(side, MIN_SIDE), MAX_SIDE)
+
+
+def _notes(drawn: tuple[int, int], factor: int | None, finished: tuple[int, int]) -> tuple[str, ...]:
+    if drawn == finished:
+        return ()
+    text = f"drawn at {_words(drawn)}"
+    last = drawn
+    if factor is not None:
+        last = (drawn[0] * factor, drawn[1] * factor)
+        text += f", enlarged to {_words(last)} by the model's own upscaler"
+    if last != finished:
+        text += f", resampled to {_words(finished)}"
+        if factor is None and (finished[0] > drawn[0] or finished[1] > drawn[1]):
+            text += " without an upscaler"
+    if cover(last, finished) != (0, 0, *last):
+        text += ", the edges cropped to fit"
+    return (text,)
+
+
+def _words(size: tuple[int, int]) -> str:
+    return f"{size[0]} × {size[1]}"

@@ -1,0 +1,108 @@
+"""The desk: takes what the supervisor asks, has it done, and answers. The one place a worker is put together."""
+
+import sys
+import time
+import traceback
+from functools import partial
+from pathlib import Path
+
+import diffusers
+import torch
+import transformers
+
+from mintaka.engine import messages
+from mintaka.engine.errors import EngineError, OutOfDeviceMemory
+from mintaka.engine.frames import FrameError, Message
+from mintaka.engine.requests import Picture, Step
+from mintaka.engine.worker.drawing import text_to_image
+from mintaka.engine.worker.link import Link
+from mintaka.engine.worker.loading import Shelf
+from mintaka.engine.worker.stepping import Cancelled, SteppingLoop, Ticket, aside
+
+
+class Desk:
+    """A worker at work: `take` is called from the socket's thread, `run` is the stepping thread."""
+
+    def __init__(self, link: Link, start: messages.Start) -> None:
+        if start.threads is not None:
+            torch.set_num_threads(start.threads)
+        diffusers.utils.logging.set_verbosity_error()
+        diffusers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        self._link = link
+        self._shelf = Shelf(start.device, start.keep_bytes)
+        self._loop = SteppingLoop()
+
+    def run(self) -> None:
+        """Do what was asked, for as long as the process lives."""
+        self._loop.run()
+
+    def models(self) -> list[str]:
+        """Ids of the models kept loaded."""
+        return self._shelf.ids()
+
+    def take(self, message: Message) -> None:
+        """Begin, or end, what ``message`` asks."""
+        match message["kind"]:
+            case "text_to_image":
+                self._draw(message)
+            case "load":
+                self._load(message)
+            case "cancel":
+                self._loop.cancel(message["id"])
+
+    def _draw(self, message: Message) -> None:
+        number, path, request = message["id"], Path(message["path"]), messages.request_from(message)
+
+        def on_step(step: Step) -> None:
+            self._link.send(messages.step_message(number, step))
+
+        def ended(result: object, error: BaseException | None) -> None:
+            if isinstance(result, list):
+                self._deliver(number, result)
+            elif isinstance(error, Cancelled):
+                self._link.send({"kind": "cancelled", "id": number})
+            elif error is not None:
+                self._link.send(messages.failed_message(number, as_engine_error(error)))
+
+        deadline = None if request.deadline_s is None else time.monotonic() + request.deadline_s
+        work = partial(text_to_image, request, path, self._shelf, on_step)
+        self._loop.submit(Ticket(number, work, ended, deadline))
+
+    def _deliver(self, number: int, pictures: list[Picture]) -> None:
+        try:
+            self._link.send(messages.done_message(number, pictures))
+        except FrameError:
+            error = EngineError("the pictures are too large to send", hint="ask for a smaller batch or size")
+            self._link.send(messages.failed_message(number, error))
+
+    def _load(self, message: Message) -> None:
+        def ended(_result: object, error: BaseException | None) -> None:
+            if error is not None:
+                as_engine_error(error)  # a request for this model will say so to whoever asks
+
+        work = partial(aside, partial(self._shelf.get, Path(message["path"])))
+        self._loop.submit(Ticket(message["id"], work, ended))
+
+
+def as_engine_error(error: BaseException) -> EngineError:
+    """``error`` as what may be told to whoever asked; what they may not see goes to the log, with its traceback."""
+    if isinstance(error, EngineError):
+        return error
+    traceback.print_exception(error, file=sys.stderr)
+    if is_out_of_memory(error):
+        return OutOfDeviceMemory(
+            "the device has not enough memory for this request", hint="ask for a smaller picture or a smaller batch"
+        )
+    return EngineError(
+        f"drawing failed inside the pipeline ({type(error).__name__}); the server's log says more",
+        hint="try another scheduler, size or number of steps",
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that memory ran out, on the device or on the host."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

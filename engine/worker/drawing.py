@@ -1,0 +1,100 @@
+"""The story of one request, told from beginning to end; it runs in a greenlet of its own and parks where it waits."""
+
+import importlib.util
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+
+from mintaka.engine import receipt, schedulers, sizing
+from mintaka.engine.errors import Unsupported
+from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
+from mintaka.engine.schedulers import Scheduler
+from mintaka.engine.words import vocabulary_notes
+from mintaka.engine.worker import finishing, preview, proxy
+from mintaka.engine.worker.loading import Loaded, Shelf
+from mintaka.engine.worker.stepping import Lane, aside
+
+
+def text_to_image(request: TextToImage, path: Path, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    """Draw ``request`` with the model in folder ``path``. Raises EngineError and what is below it."""
+    loaded = aside(partial(shelf.get, path))
+    sizes = sizing.plan(loaded.info, request.width, request.height)
+    chosen = schedulers.find(name) if (name := request.scheduler or loaded.info.scheduler) else None
+    scheduler = make_scheduler(loaded.pipeline.scheduler, chosen)
+    pipeline = proxy.twin(loaded.pipeline, scheduler)
+    notes = (*vocabulary_notes(loaded.info, request.prompt), *length_notes(pipeline, request.prompt), *sizes.notes)
+    images = pipeline(
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=sizes.drawn[0],
+        height=sizes.drawn[1],
+        num_inference_steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        num_images_per_prompt=request.batch,
+        generator=[torch.Generator("cpu").manual_seed(request.seed + i) for i in range(request.batch)],
+        output_type="pt",
+        callback_on_step_end=_step_callback(request, loaded, scheduler, sizes, on_step),
+    ).images
+    label = chosen.label if chosen is not None else type(scheduler).__name__
+    return aside(partial(_finish, request, loaded, label, sizes, notes, images))
+
+
+def make_scheduler(base: Any, chosen: Scheduler | None) -> Any:
+    """A scheduler for one request alone, from the configuration of the model's own; ``None`` chooses that one.
+
+    Raises Unsupported when the chosen one needs a package that is not installed.
+    """
+    if chosen is None:
+        return type(base).from_config(base.config)
+    if chosen.needs is not None and importlib.util.find_spec(chosen.needs) is None:
+        raise Unsupported(
+            f"the scheduler {chosen.name} needs the package {chosen.needs}, which is not installed",
+            hint=f"pip install {chosen.needs}, or use dpmpp_2m",
+        )
+    return getattr(diffusers, chosen.class_name).from_config(base.config, **chosen.options)
+
+
+def length_notes(pipeline: Any, prompt: str) -> tuple[str, ...]:
+    """A note when the prompt is longer than the model reads; its end then has no effect."""
+    tokenizer = pipeline.tokenizer
+    limit: int = tokenizer.model_max_length
+    if len(tokenizer(prompt, verbose=False).input_ids) <= limit:
+        return ()
+    return (f"the model reads {limit} tokens of a prompt; the end of this one was left out",)
+
+
+def _step_callback(
+    request: TextToImage, loaded: Loaded, scheduler: Any, sizes: sizing.SizePlan, on_step: OnStep
+) -> Callable[..., dict[str, Any]]:
+    rgb = loaded.info.latent_rgb
+    clean = preview.CleanLatents(scheduler) if request.previews and rgb is not None else None
+
+    def step_done(_pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
+        picture = None
+        step = index + 1
+        if clean is not None and rgb is not None and clean.latest is not None and preview.wanted(step, request.steps):
+            picture = aside(partial(preview.render, clean.latest, rgb, sizes.drawn), Lane.QUICK)
+        on_step(Step(step, request.steps, picture))
+        return {}
+
+    return step_done
+
+
+def _finish(
+    request: TextToImage,
+    loaded: Loaded,
+    scheduler: str,
+    sizes: sizing.SizePlan,
+    notes: tuple[str, ...],
+    images: torch.Tensor,
+) -> list[Picture]:
+    model = receipt.Model(loaded.info.id, loaded.digest)
+    pictures = []
+    for i, image in enumerate(finishing.finish(images, sizes, loaded.upscaler)):
+        chunks = receipt.text_chunks(request, request.seed + i, model, scheduler, sizes, notes)
+        pictures.append(Picture(finishing.png(image, chunks), *sizes.finished, request.seed + i, notes))
+    return pictures

@@ -1,0 +1,47 @@
+"""From the pipeline's tensors to finished PNG files; runs on a side thread."""
+
+import io
+from collections.abc import Mapping
+
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from mintaka.engine.errors import EngineError
+from mintaka.engine.sizing import SizePlan, cover
+from mintaka.engine.worker.upscaling import Upscaler
+
+COMPRESSION = 4
+"""zlib's level: a quarter slower than the fastest and nearly as small as the default."""
+
+
+def finish(images: torch.Tensor, sizes: SizePlan, upscaler: Upscaler | None) -> list[Image.Image]:
+    """``images`` (n × 3 × height × width, 0..1) as pictures of exactly the finished size.
+
+    Raises EngineError when one of them holds what is not a number.
+    """
+    if not torch.isfinite(images).all():
+        raise EngineError(
+            "the picture came out as not-a-number, not as colours",
+            hint="try a lower guidance scale, another scheduler or another seed",
+        )
+    if sizes.factor is not None and upscaler is not None:
+        images = upscaler(images)
+    colours = (images.float().cpu().permute(0, 2, 3, 1) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    return [_fit(Image.fromarray(each), sizes.finished) for each in colours]
+
+
+def png(image: Image.Image, chunks: Mapping[str, str]) -> bytes:
+    """``image`` as a PNG with text ``chunks``."""
+    info = PngInfo()
+    for key, text in chunks.items():
+        info.add_itxt(key, text)
+    out = io.BytesIO()
+    image.save(out, "PNG", pnginfo=info, compress_level=COMPRESSION)
+    return out.getvalue()
+
+
+def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS, box=cover(image.size, size))

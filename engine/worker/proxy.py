@@ -1,0 +1,64 @@
+"""A pipeline of one's own for every request, over weights that all share.
+
+The twin of a pipeline is a shallow copy whose heavy modules are replaced by proxies: of the module's own class and
+sharing its attributes, so that the stock ``__call__`` of any pipeline finds what it expects, but parking the request at
+each run (see `mintaka.engine.worker.stepping`).
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mintaka.engine.worker import stepping
+
+
+@dataclass(frozen=True, slots=True)
+class Heavy:
+    """Which methods of a component park, and how early they have their turn (the lowest rank first)."""
+
+    methods: tuple[str, ...]
+    rank: int
+
+
+HEAVY: Mapping[str, Heavy] = {
+    "text_encoder": Heavy(("__call__",), 0),
+    "vae": Heavy(("encode", "decode"), 0),
+    "unet": Heavy(("__call__",), 1),
+}
+"""Components of pipelines by attribute. Text and VAE first: a newcomer catches up, a finished picture gets out."""
+
+
+def twin(pipeline: Any, scheduler: Any) -> Any:
+    """A pipeline for one request: ``pipeline`` with proxies for its heavy modules and a ``scheduler`` of its own."""
+    own = copy.copy(pipeline)
+    # Written past the pipeline's own __setattr__, which would enter the proxies' classes in the shared configuration.
+    own.__dict__["scheduler"] = scheduler
+    own.__dict__["_progress_bar_config"] = {"disable": True}
+    own.__dict__["maybe_free_model_hooks"] = _nothing
+    for name, heavy in HEAVY.items():
+        own.__dict__[name] = _proxy(getattr(pipeline, name), heavy)
+    return own
+
+
+def _nothing() -> None:
+    """Moving weights about is not for one request to do."""
+
+
+def _proxy(module: Any, heavy: Heavy) -> Any:
+    body: dict[str, Any] = {method: _parking(module, method, heavy.rank) for method in heavy.methods}
+    body["to"] = lambda own, *args, **kwargs: own  # no request moves or casts weights that others use
+    kind = type(module)
+    proxy: Any = object.__new__(type(kind.__name__, (kind,), body))
+    object.__setattr__(proxy, "__dict__", module.__dict__)
+    return proxy
+
+
+def _parking(module: Any, method: str, rank: int) -> Callable[..., Any]:
+    real = getattr(module, method)
+
+    def park(_own: Any, *args: Any, **kwargs: Any) -> Any:
+        return stepping.call(partial(real, *args, **kwargs), rank)
+
+    return park

@@ -1,0 +1,212 @@
+"""The stepping thread: every request runs in a greenlet and parks wherever it would make the others wait.
+
+There are two ways to park. `call` hands over one run of a heavy module (a UNet step, a VAE decode): the loop does the
+lowest rank first, and first come first served within a rank, so requests advance step by step in turn and newcomers
+catch up. `aside` hands over work for a side thread (loading a model, encoding pictures) and parks until it is done.
+Cancelling and deadlines strike where a request is parked, as an exception in its own greenlet; others do not notice.
+
+Gradient mode is a property of the thread, not of the greenlet, and would leak between requests: the whole loop runs in
+inference mode, and so does every side thread.
+"""
+
+import queue
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import greenlet  # type: ignore[import-untyped]
+import torch
+
+from mintaka.engine.errors import DeadlineExceeded
+
+T = TypeVar("T")
+
+
+class Cancelled(BaseException):
+    """Thrown into a cancelled request; not an Exception, so that no pipeline swallows it."""
+
+
+class Lane(Enum):
+    """The side threads; each does its work in the order it came."""
+
+    QUICK = "quick"
+    """Milliseconds, and the request waits for them at every step: previews."""
+    LONG = "long"
+    """Up to seconds, once or twice in a request: loading models, enlarging and encoding pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One request: what runs in its greenlet, and who is told how it ended (a result, or what was raised)."""
+
+    number: int
+    work: Callable[[], object]
+    ended: Callable[[object, BaseException | None], None]
+    deadline: float | None = None
+    """When it must have ended, on the loop's clock."""
+
+
+class Request(greenlet.greenlet):  # type: ignore[misc]
+    """The greenlet of a ticket."""
+
+    def __init__(self, loop: "SteppingLoop", ticket: Ticket) -> None:
+        super().__init__(ticket.work)
+        self.loop = loop
+        self.ticket = ticket
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A parked run of a heavy module."""
+
+    request: Request
+    run: Callable[[], Any]
+    rank: int
+
+
+def call(run: Callable[[], T], rank: int) -> T:
+    """Park this request until ``run`` has its turn, and give its result. Outside a request it simply runs."""
+    request = greenlet.getcurrent()
+    if not isinstance(request, Request):
+        return run()
+    request.loop.park(Call(request, run, rank))
+    return cast(T, _switch_away(request))
+
+
+def aside(work: Callable[[], T], lane: Lane = Lane.LONG) -> T:
+    """Park this request until ``work`` is done on the thread of ``lane``, and give its result."""
+    request = greenlet.getcurrent()
+    if not isinstance(request, Request):
+        return work()
+    request.loop.send_aside(request, work, lane)
+    return cast(T, _switch_away(request))
+
+
+def _switch_away(request: Request) -> object:
+    assert request.parent is not None, "only the main greenlet of a thread has no parent"
+    return request.parent.switch()
+
+
+class SteppingLoop:
+    """Runs tickets. `submit`, `cancel` and `stop` may be called from any thread, everything else from the loop's."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._mail: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._calls: list[Call] = []
+        self._requests: dict[int, Request] = {}
+        self._lanes = {lane: ThreadPoolExecutor(1, f"{lane.value} lane") for lane in Lane}
+        self._stopped = False
+
+    def submit(self, ticket: Ticket) -> None:
+        """Take ``ticket`` in; it begins as soon as the module run in progress is over."""
+        self._mail.put(partial(self._begin, ticket))
+
+    def cancel(self, number: int) -> None:
+        """Stop request ``number`` where it is parked; nothing happens when it has ended already."""
+        self._mail.put(partial(self._cancel, number))
+
+    def stop(self) -> None:
+        """Let `run` return; requests still parked are forgotten."""
+        self._mail.put(self._stop)
+
+    def run(self) -> None:
+        """Run requests until `stop`."""
+        with torch.inference_mode():
+            while not self._stopped:
+                self._read_mail()
+                if self._calls:
+                    self._advance()
+        for lane in self._lanes.values():
+            lane.shutdown()
+
+    def park(self, parked: Call) -> None:
+        """A request waits for a module run."""
+        self._calls.append(parked)
+
+    def send_aside(self, request: Request, work: Callable[[], object], lane: Lane) -> None:
+        """A request waits for ``work`` on a side thread."""
+
+        def done(future: "Future[object]") -> None:
+            self._mail.put(partial(self._back_from_aside, request, future))
+
+        self._lanes[lane].submit(_in_inference_mode, work).add_done_callback(done)
+
+    def _read_mail(self) -> None:
+        """Do everything asked from other threads; wait for something when no request could advance."""
+        while not self._stopped and (not self._calls or not self._mail.empty()):
+            self._mail.get()()
+
+    def _advance(self) -> None:
+        head = min(self._calls, key=lambda parked: parked.rank)
+        self._calls.remove(head)
+        deadline = head.request.ticket.deadline
+        if deadline is not None and self._clock() > deadline:
+            self._resume(head.request, error=_late())
+            return
+        try:
+            value = head.run()
+        except BaseException as error:
+            self._resume(head.request, error=error)
+        else:
+            self._resume(head.request, value)
+
+    def _begin(self, ticket: Ticket) -> None:
+        request = Request(self, ticket)
+        self._requests[ticket.number] = request
+        self._resume(request)
+
+    def _cancel(self, number: int) -> None:
+        request = self._requests.get(number)
+        if request is not None:
+            self._calls = [parked for parked in self._calls if parked.request is not request]
+            self._resume(request, error=Cancelled())
+
+    def _back_from_aside(self, request: Request, future: "Future[object]") -> None:
+        if request.dead:
+            return
+        deadline = request.ticket.deadline
+        error = future.exception()
+        if error is None and deadline is not None and self._clock() > deadline:
+            error = _late()
+        if error is None:
+            self._resume(request, future.result())
+        else:
+            self._resume(request, error=error)
+
+    def _resume(self, request: Request, value: object = None, error: BaseException | None = None) -> None:
+        """Let ``request`` go on until it parks again or ends; whatever it raises ends only itself."""
+        try:
+            if error is not None:
+                result = request.throw(error)
+            elif request:
+                result = request.switch(value)
+            else:  # a greenlet that has not begun yet is falsy, and takes no value
+                result = request.switch()
+        except BaseException as raised:
+            self._end(request, None, raised)
+        else:
+            if request.dead:
+                self._end(request, result, None)
+
+    def _end(self, request: Request, result: object, error: BaseException | None) -> None:
+        del self._requests[request.ticket.number]
+        request.ticket.ended(result, error)
+
+    def _stop(self) -> None:
+        self._stopped = True
+
+
+def _in_inference_mode(work: Callable[[], T]) -> T:
+    with torch.inference_mode():
+        return work()
+
+
+def _late() -> DeadlineExceeded:
+    return DeadlineExceeded(
+        "the picture was not finished within its time limit", hint="ask for fewer steps or a smaller picture"
+    )
