@@ -1,0 +1,222 @@
+"""What a method takes: positional values, then at most one object of options, both read off its signature.
+
+    async def text_to_image(self, use: Use, prompt: str, options: GenerateOptions) -> Image
+
+Options are a pydantic model; each field says its label, unit, range and what narrows it (`option`). Their names may be
+given in snake_case or camelCase; ``null`` is the same as leaving one out; nothing is converted except an integral float
+to the whole number it is. Errors: `ArityError` for too few or too many values, `TypeFault` (kind ``type``) for a value
+of the wrong type, and HostFault ``invalid_params`` for an unknown option or a value out of range.
+"""
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+
+from mintaka.capabilities.images import Image
+from mintaka.runtime.errors import ArityError, HostFault, TypeFault
+
+
+class Options(BaseModel):
+    """The base of every method's options. Fields are optional; one without a default takes what its model says."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, protected_namespaces=())
+
+
+def option(
+    default: Any = None,
+    *,
+    label: str,
+    help: str,
+    unit: str | None = None,
+    narrowed_by: str | None = None,
+    choices: str | None = None,
+    ge: float | None = None,
+    le: float | None = None,
+    max_length: int | None = None,
+) -> Any:
+    """Declare a field of `Options`.
+
+    ``narrowed_by`` names the restriction whose bound becomes the field's range or choices; ``choices`` names the list
+    of the capability type (`choices()`) that the field picks from.
+    """
+    extra: JsonDict = {"label": label, "unit": unit, "narrowed_by": narrowed_by, "choices": choices}
+    return Field(default, description=help, ge=ge, le=le, max_length=max_length, json_schema_extra=extra)
+
+
+def camel(name: str) -> str:
+    """``text_to_image`` as ``textToImage``."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def snake(name: str) -> str:
+    """``negativePrompt`` as ``negative_prompt``."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found[0].lower(), name)
+
+
+TYPES: Mapping[type, str] = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    list: "list",
+    dict: "object",
+    Image: "image",
+}
+"""What each type a method may take is called in the metadata and in errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A positional value of a method."""
+
+    name: str
+    type: type
+    default: Any
+    """``inspect.Parameter.empty`` where the value must be given."""
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a method takes and gives."""
+
+    parameters: tuple[Parameter, ...]
+    options: type[Options] | None
+    returns: Any
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> Self:
+        """Read off a function ``(self, use, …)``. Raises TypeError for a parameter of a type no script can give."""
+        hints = get_type_hints(function)
+        parameters, options = [], None
+        for each in list(inspect.signature(function).parameters.values())[2:]:
+            kind = _plain(hints[each.name])
+            if isinstance(kind, type) and issubclass(kind, Options):
+                options = kind
+            elif kind in TYPES:
+                parameters.append(Parameter(each.name, kind, each.default))
+            else:
+                raise TypeError(f"{function.__qualname__}: no script can give `{each.name}` of type {kind}")
+        return cls(tuple(parameters), options, hints.get("return"))
+
+    def bind(self, name: str, values: Sequence[Any]) -> list[Any]:
+        """The arguments to call the function with, for ``values`` from a script; ``name`` is the method's full name."""
+        least = sum(each.required for each in self.parameters)
+        most = len(self.parameters) + (self.options is not None)
+        if not least <= len(values) <= most:
+            raise ArityError(f"{name} takes {self._takes(least)}, and got {len(values)}")
+        bound = []
+        for index, parameter in enumerate(self.parameters):
+            if index < len(values):
+                bound.append(_checked(name, parameter, values[index]))
+            else:
+                bound.append(parameter.default)
+        if self.options is not None:
+            given = values[len(self.parameters)] if len(values) == most else None
+            bound.append(parse_options(name, self.options, given))
+        return bound
+
+    def _takes(self, least: int) -> str:
+        names = [f"`{each.name}`" if each.required else f"`{each.name}`?" for each in self.parameters]
+        if self.options is not None:
+            names.append("an object of options?")
+        return ", ".join(names) if names else "nothing"
+
+
+def _plain(hint: Any) -> Any:
+    """``dict[str, Any] | None`` as ``dict``."""
+    if get_origin(hint) is UnionType:
+        hint = next(each for each in get_args(hint) if each is not NoneType)
+    return get_origin(hint) or hint
+
+
+def parse_options(name: str, model: type[Options], given: object) -> Options:
+    """The options that an object from a script means. Raises as the module says."""
+    if given is None:
+        given = {}
+    if not isinstance(given, Mapping):
+        raise TypeFault(f"the options of {name} are an object, such as {{:seed 1}}, not {_kind(given)}")
+    values: dict[str, object] = {}
+    for key, value in given.items():
+        field = snake(key)
+        if field not in model.model_fields:
+            raise _unknown(name, key, model)
+        if field in values:
+            raise HostFault(f"option `{field}` of {name} is given twice", kind="invalid_params")
+        if value is not None:
+            values[field] = int(value) if isinstance(value, float) and value.is_integer() else value
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refused(name, model, error) from None
+
+
+def extra(field: FieldInfo, key: str) -> Any:
+    """What `option` was told about a field."""
+    told = field.json_schema_extra
+    return told.get(key) if isinstance(told, dict) else None
+
+
+def _checked(name: str, parameter: Parameter, value: object) -> object:
+    if parameter.type is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if parameter.type is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, parameter.type) or (isinstance(value, bool) and parameter.type is not bool):
+        raise TypeFault(f"`{parameter.name}` of {name} is {TYPES[parameter.type]}, not {_kind(value)}")
+    return value
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    return next((word for kind, word in TYPES.items() if type(value) is kind), "something else")
+
+
+def _unknown(name: str, key: str, model: type[Options]) -> HostFault:
+    near = difflib.get_close_matches(snake(key), model.model_fields, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "it takes " + ", ".join(model.model_fields)
+    return HostFault(
+        f"unknown option `{key}` for {name} — {hint}", kind="invalid_params", hint=hint, data={"option": key}
+    )
+
+
+_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+
+
+def _refused(name: str, model: type[Options], error: ValidationError) -> HostFault | TypeFault:
+    first = error.errors()[0]
+    field = str(first["loc"][0])
+    about = {"option": field}
+    if first["type"].endswith("_type") or first["type"] == "int_from_float":
+        wanted = next((word for kind, word in _WORDS.items() if kind in str(model.model_fields[field].annotation)), "")
+        return TypeFault(f"option `{field}` of {name} takes {wanted}, not {_kind(first['input'])}", data=about)
+    allowed = _range(model.model_fields[field])
+    return HostFault(
+        f"option `{field}` of {name} must be {allowed}", kind="invalid_params", hint=f"use {allowed}", data=about
+    )
+
+
+def _range(field: FieldInfo) -> str:
+    low = next((each.ge for each in field.metadata if hasattr(each, "ge")), None)
+    high = next((each.le for each in field.metadata if hasattr(each, "le")), None)
+    length = next((each.max_length for each in field.metadata if hasattr(each, "max_length")), None)
+    unit = f" {extra(field, 'unit')}" if extra(field, "unit") else ""
+    if length is not None:
+        return f"at most {length} characters long"
+    if high is None:
+        return f"{low:g}{unit} or more"
+    return f"from {low:g} to {high:g}{unit}"

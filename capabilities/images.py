@@ -1,0 +1,55 @@
+"""A picture in a script's hands: what it is and how it was made. Its bytes stay in the folder of blobs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mintaka.runtime.errors import ArityError, HostFault
+from mintaka.runtime.values import HostObject, Value
+
+if TYPE_CHECKING:
+    from mintaka.runtime.run import Run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image(HostObject):
+    """A picture kept under its content's name; it can be passed around, and never changes."""
+
+    asset: str
+    """The blob's name: blake3 of the bytes, 64 hex digits."""
+    width: int
+    """In pixels, as `height`."""
+    height: int
+    format: str = "png"
+    seed: int | None = None
+    """What its noise was drawn from; ``None`` for a picture that was not generated."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it came out."""
+    made_with: Mapping[str, Value] = field(default_factory=dict)
+    """The method and the arguments that make the same picture again."""
+
+    @property
+    def type_name(self) -> str:
+        """``image``."""
+        return "image"
+
+    def fields(self) -> Mapping[str, Value]:
+        """Its name, size, format, seed and notes."""
+        return {
+            "asset": self.asset,
+            "width": self.width,
+            "height": self.height,
+            "format": self.format,
+            "seed": self.seed,
+            "notes": list(self.notes),
+        }
+
+    async def call(self, run: "Run", method: str, args: list[Value]) -> Value:
+        """``metadata()``: the fields and what the picture was made with."""
+        if method != "metadata":
+            raise HostFault(
+                f"an image has no method `{method}` — it has metadata", kind="method_not_found", hint="use metadata"
+            )
+        if args:
+            raise ArityError(f"image.metadata takes nothing, and got {len(args)}")
+        return {**self.fields(), "made_with": dict(self.made_with)}

@@ -1,0 +1,182 @@
+"""The accounts: what was reserved when a call was admitted is settled when it ends, or released where it fails.
+
+Every account among a capability's kin pays, all in one transaction, so two children told 10 under a parent of 10 spend
+10 together. At every commit ``reserved + spent <= limit`` on every account, and ``reserved`` is the sum over running
+calls; the database itself holds the first (a CHECK), `charge` rows remember the second.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from mintaka.capabilities.chain import Chain
+from mintaka.capabilities.order import EXACT
+from mintaka.runtime.errors import HostFault
+from mintaka.storage.schema import account, asset, charge, invocation
+
+MEGA = 1_000_000
+"""Pixel-steps in a megapixel-step, the unit of compute that people see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """An admitted call: it holds ``charges`` on every account of the chain until it is settled or released."""
+
+    id: str
+    cap: str
+    principal: str
+    method: str
+    charges: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A result that a call publishes: the name of its blob, and its size in pixels."""
+
+    name: str
+    mime: str
+    width: int
+    height: int
+
+
+def parse_limits(data: object) -> dict[str, int]:
+    """Limits as a person writes them, ``{"compute": 200.0, "uses": 10}`` with compute in megapixel-steps, in units.
+
+    Raises HostFault ``invalid_params``.
+    """
+    if not isinstance(data, Mapping):
+        raise HostFault('limits are an object, such as {"compute": 200}', kind="invalid_params", hint="pass an object")
+    limits = {}
+    for unit, value in data.items():
+        if unit not in SCALE:
+            raise HostFault(
+                f"there is no limit `{unit}`; there are {', '.join(SCALE)}",
+                kind="invalid_params",
+                hint=f"use {' or '.join(SCALE)}",
+                data={"limit": unit},
+            )
+        number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
+        scaled = number * SCALE[unit]
+        if not 1 <= scaled <= EXACT or (unit == "uses" and scaled != int(scaled)):
+            raise HostFault(
+                f"limit `{unit}` takes {WANTS[unit]}", kind="invalid_params", data={"limit": unit}, hint=WANTS[unit]
+            )
+        limits[unit] = int(scaled)
+    return limits
+
+
+SCALE: Mapping[str, int] = {"compute": MEGA, "uses": 1}
+WANTS: Mapping[str, str] = {"compute": "a number of megapixel-steps above 0", "uses": "a whole number, 1 or more"}
+
+
+def people(unit: str, amount: int) -> int | float:
+    """An amount of a unit as people see it: compute in megapixel-steps."""
+    return amount / MEGA if unit == "compute" else amount
+
+
+def open_accounts(tx: Connection, cap: str, limits: Mapping[str, int]) -> None:
+    """Open an account a limit for a new capability."""
+    for unit, limit in limits.items():
+        tx.execute(insert(account).values(cap=cap, unit=unit, limit=limit, reserved=0, spent=0))
+
+
+def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> None:
+    """Reserve what the call may use at most, on every account of the chain.
+
+    Raises HostFault ``no_budget`` with what it costs and what is left; the caller's transaction must then roll back.
+    """
+    tx.execute(
+        insert(invocation).values(
+            id=admission.id,
+            cap=admission.cap,
+            principal=admission.principal,
+            method=admission.method,
+            state="running",
+            admitted=now,
+        )
+    )
+    for unit, amount in admission.charges.items():
+        payers = [link.id for link in chain.kin.values() if any(each.unit == unit for each in link.accounts)]
+        if not payers:
+            continue
+        paid = tx.execute(
+            update(account)
+            .where(account.c.cap.in_(payers), account.c.unit == unit)
+            .where(account.c.limit - account.c.reserved - account.c.spent >= amount)
+            .values(reserved=account.c.reserved + amount)
+        )
+        if paid.rowcount != len(payers):
+            raise no_budget(unit, amount, chain.left()[unit])
+        rows = [{"invocation": admission.id, "cap": payer, "unit": unit, "amount": amount} for payer in payers]
+        tx.execute(insert(charge), rows)
+
+
+def settle(tx: Connection, id: str, spent: Mapping[str, int], now: float) -> None:
+    """Turn what call ``id`` reserved into what it spent, which is no more than that. Raises ValueError otherwise."""
+    for row in _finish(tx, id, "settled", now):
+        actual = spent.get(row.unit, row.amount)
+        if not 0 <= actual <= row.amount:
+            raise ValueError(f"a call that reserved {row.amount} of {row.unit} cannot spend {actual}")
+        _move(tx, row.cap, row.unit, reserved=-row.amount, spent=actual)
+        tx.execute(
+            update(charge)
+            .where(charge.c.invocation == id, charge.c.cap == row.cap, charge.c.unit == row.unit)
+            .values(amount=actual)
+        )
+
+
+def release(tx: Connection, id: str, now: float) -> None:
+    """Give back all that call ``id`` reserved."""
+    for row in _finish(tx, id, "released", now):
+        _move(tx, row.cap, row.unit, reserved=-row.amount, spent=0)
+
+
+def publish(tx: Connection, admission: Admission, results: Sequence[Published]) -> None:
+    """Record the results of a call as its principal's."""
+    for number, result in enumerate(results):
+        tx.execute(
+            insert(asset).values(
+                invocation=admission.id,
+                number=number,
+                name=result.name,
+                owner=admission.principal,
+                mime=result.mime,
+                width=result.width,
+                height=result.height,
+            )
+        )
+
+
+def running(tx: Connection) -> list[str]:
+    """The calls that were admitted and have not ended."""
+    return list(tx.execute(select(invocation.c.id).where(invocation.c.state == "running")).scalars())
+
+
+def no_budget(unit: str, cost: int, left: int) -> HostFault:
+    """The refusal of a call that costs more than is left."""
+    name = "megapixel-steps" if unit == "compute" else unit
+    return HostFault(
+        f"this costs {people(unit, cost):g} {name}, and {people(unit, left):g} are left",
+        kind="no_budget",
+        hint="ask for a smaller picture, fewer steps or a smaller batch" if unit == "compute" else "ask for a new one",
+        data={"unit": unit, "cost": people(unit, cost), "left": people(unit, left)},
+    )
+
+
+def _finish(tx: Connection, id: str, state: str, now: float) -> Sequence[Row[Any]]:
+    ended = tx.execute(
+        update(invocation).where(invocation.c.id == id, invocation.c.state == "running").values(state=state, ended=now)
+    )
+    if ended.rowcount != 1:
+        raise ValueError("this call has already ended")
+    return tx.execute(select(charge).where(charge.c.invocation == id)).all()
+
+
+def _move(tx: Connection, cap: str, unit: str, *, reserved: int, spent: int) -> None:
+    tx.execute(
+        update(account)
+        .where(account.c.cap == cap, account.c.unit == unit)
+        .values(reserved=account.c.reserved + reserved, spent=account.c.spent + spent)
+    )

@@ -1,0 +1,34 @@
+"""The type ``sys.mint``: the power to make capabilities that were not delegated from any other."""
+
+from typing import Any
+
+from mintaka.capabilities.kernel import MINT
+from mintaka.capabilities.order import Namespace
+from mintaka.capabilities.registry import Effect, capability, method
+from mintaka.capabilities.restrictions import Restrictions, restriction
+from mintaka.capabilities.use import Use
+from mintaka.capabilities.value import CapabilityValue
+
+
+class MintRestrictions(Restrictions):
+    """What a minting authority can be restricted to."""
+
+    namespace: Namespace = restriction("Types it may mint")
+
+
+@capability(MINT, label="Mint capabilities", restrictions=MintRestrictions)
+class Mint:
+    """Make new capabilities. What was minted dies with the authority that minted it."""
+
+    @method(effects=Effect.WRITES)
+    async def mint(
+        self,
+        use: Use,
+        type: str,
+        restrictions: dict[str, Any] | None = None,
+        limits: dict[str, Any] | None = None,
+    ) -> CapabilityValue:
+        """Make a capability of a type, with restrictions and limits of its own."""
+        kernel, holder = use.kernel, use.held.holder
+        minted = kernel.mint(holder, use.held.id, type, restrictions, limits)
+        return CapabilityValue(kernel, holder, minted.id, minted.type)

@@ -1,0 +1,131 @@
+"""The types of capability there are: each one class, whose methods' signatures are their schema.
+
+    @capability("diffusers.upscale", label="Upscale", restrictions=UpscaleRestrictions)
+    class Upscale:
+        '''Enlarge pictures.'''
+
+        @method(effects=Effect.GPU, cost="width * height of the result")
+        async def upscale(self, use: Use, image: Image, options: UpscaleOptions) -> Image:
+            '''Enlarge with a learned upscaler.'''
+
+The registry is closed: what it does not hold cannot be called, whatever a script or a row of the database says.
+"""
+
+import difflib
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from mintaka.capabilities.arguments import Signature, camel
+from mintaka.capabilities.restrictions import Restrictions
+from mintaka.runtime.errors import HostFault
+
+Class = TypeVar("Class", bound=type)
+Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
+
+
+class Effect(StrEnum):
+    """What a call does to the world. Only `WRITES` and `GPU` calls count as a use and are reserved and settled."""
+
+    PURE = "pure"
+    READS = "reads"
+    WRITES = "writes"
+    GPU = "gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of a type, as its function declares it."""
+
+    name: str
+    function: Callable[..., Awaitable[Any]]
+    label: str
+    description: str
+    effects: Effect
+    cost: str | None
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityType:
+    """One type of capability: what it is called, how it can be restricted, and what it can do."""
+
+    name: str
+    label: str
+    description: str
+    restrictions: type[Restrictions]
+    methods: Mapping[str, Method]
+
+    def method(self, name: str) -> Method:
+        """The method called ``name``. Raises HostFault ``method_not_found`` with the near name."""
+        if name in self.methods:
+            return self.methods[name]
+        near = difflib.get_close_matches(name, self.methods, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else "it has " + ", ".join(self.methods)
+        raise HostFault(f"{self.name} has no method `{name}` — {hint}", kind="method_not_found", hint=hint)
+
+
+def capability(name: str, *, label: str, restrictions: type[Restrictions] = Restrictions) -> Callable[[Class], Class]:
+    """Make a class a capability type; its docstring is the description."""
+
+    def declare(cls: Class) -> Class:
+        found = [member.declared for member in vars(cls).values() if hasattr(member, "declared")]
+        cls.capability_type = CapabilityType(  # type: ignore[attr-defined]
+            name, label, inspect.getdoc(cls) or "", restrictions, {each.name: each for each in found}
+        )
+        return cls
+
+    return declare
+
+
+def method(*, effects: Effect, label: str | None = None, cost: str | None = None) -> Callable[[Function], Function]:
+    """Make an async function ``(self, use, …)`` a method; its name in camelCase, its docstring and signature tell all.
+
+    ``cost`` says in words or as an expression over the arguments what a call takes.
+    """
+
+    def declare(function: Function) -> Function:
+        name = camel(function.__name__)
+        function.declared = Method(  # type: ignore[attr-defined]
+            name=name,
+            function=function,
+            label=label or function.__name__.replace("_", " ").capitalize(),
+            description=inspect.getdoc(function) or "",
+            effects=effects,
+            cost=cost,
+            signature=Signature.of(function),
+        )
+        return function
+
+    return declare
+
+
+class Registry:
+    """The capability types of this program, each with the object that does its work."""
+
+    def __init__(self, capabilities: Iterable[object]) -> None:
+        self._objects: dict[str, object] = {}
+        self._types: dict[str, CapabilityType] = {}
+        for each in capabilities:
+            declared: CapabilityType = each.capability_type  # type: ignore[attr-defined]
+            if declared.name in self._types:
+                raise ValueError(f"two capability types are called {declared.name}")
+            self._types[declared.name] = declared
+            self._objects[declared.name] = each
+
+    def __iter__(self) -> Iterator[CapabilityType]:
+        return iter(self._types.values())
+
+    def get(self, name: str) -> CapabilityType:
+        """The type called ``name``. Raises HostFault ``invalid_params`` with the near name."""
+        if name in self._types:
+            return self._types[name]
+        near = difflib.get_close_matches(name, self._types, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else "there are " + ", ".join(self._types)
+        raise HostFault(f"there is no capability type `{name}` — {hint}", kind="invalid_params", hint=hint)
+
+    def object(self, name: str) -> Any:
+        """The object whose methods do the work of type ``name``."""
+        return self._objects[name]

@@ -1,0 +1,180 @@
+"""What a capability is restricted to: a bound for each of the restrictions its type declares.
+
+A type declares its restrictions as the fields of a class:
+
+    class UpscaleRestrictions(Restrictions):
+        max_factor: AtMost = restriction("Largest enlargement", unit="×", least=1)
+
+An object of that class is one point of the product of those orders. A field without a bound restricts nothing, so the
+object without any bound is ⊤, and ``a & b`` is the meet.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from mintaka.capabilities.order import Allowed, Deny, Empty, Json, Order, Unfit
+from mintaka.runtime.errors import HostFault
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One restriction a type knows: its name, its order, and what to call it."""
+
+    name: str
+    order: Order[Any, Any]
+    help: str
+    unit: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    help: str
+    unit: str
+    settings: Mapping[str, Any]
+
+
+def restriction(help: str, *, unit: str = "", **settings: Any) -> Any:
+    """Declare a field of a `Restrictions` class; its annotation names the order, which takes ``settings``."""
+    return _Declared(help, unit, settings)
+
+
+class Restrictions:
+    """The restrictions every type has, and the base of those of each type."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {}
+
+    methods: Allowed = restriction("Methods that may be called")
+    no_delegate: Deny = restriction("May not be handed on")
+
+    def __init__(self, bounds: Mapping[str, Any] | None = None) -> None:
+        self._bounds: Mapping[str, Any] = dict(bounds or {})
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.rules = {**cls.rules, **_declared(cls)}
+
+    @classmethod
+    def parse(cls, data: object, *, of: str) -> Self:
+        """The restrictions that JSON ``data`` writes for type ``of``.
+
+        Raises HostFault: ``invalid_params`` for a restriction the type does not have or a value it cannot have,
+        ``empty_authority`` for one that would permit nothing.
+        """
+        if not isinstance(data, Mapping):
+            raise HostFault(
+                'restrictions are an object, such as {"max_width": 256}', kind="invalid_params", hint="pass an object"
+            )
+        return cls({name: cls._bound(name, value, of) for name, value in data.items()})
+
+    @classmethod
+    def _bound(cls, name: str, value: object, of: str) -> object:
+        rule = cls.rules.get(name)
+        if rule is None:
+            near = difflib.get_close_matches(name, cls.rules, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else "it has " + ", ".join(sorted(cls.rules))
+            raise HostFault(
+                f"{of} has no restriction `{name}` — {hint}",
+                kind="invalid_params",
+                hint=hint,
+                data={"restriction": name},
+            )
+        try:
+            return rule.order.parse(value)
+        except Empty:
+            raise nothing_left(of, name) from None
+        except Unfit as error:
+            raise HostFault(
+                f"restriction `{name}` of {of} takes {error}", kind="invalid_params", data={"restriction": name}
+            ) from None
+
+    def __and__(self, other: Self) -> Self:
+        """The meet: what both permit. Raises `Empty`, with the restriction's name, where that is nothing."""
+        met = dict(self._bounds)
+        for name, bound in other._bounds.items():
+            try:
+                met[name] = self.rules[name].order.meet(met[name], bound) if name in met else bound
+            except Empty:
+                raise Empty(name) from None
+        return type(self)(met)
+
+    def get(self, name: str) -> Any:
+        """The bound of a restriction, or ``None`` where it restricts nothing."""
+        return self._bounds.get(name)
+
+    def permits(self, name: str, asked: object) -> bool:
+        """Whether what is asked lies within the bound of restriction ``name``, if there is one."""
+        return name not in self._bounds or self.rules[name].order.permits(self._bounds[name], asked)
+
+    def permit(self, of: str, asked: Mapping[str, object]) -> None:
+        """Raise HostFault ``denied`` for the first thing asked that is not permitted, naming the restriction."""
+        for name, value in asked.items():
+            if not self.permits(name, value):
+                raise self._denied(of, name, value)
+
+    def _denied(self, of: str, name: str, asked: object) -> HostFault:
+        rule, bound = self.rules[name], self._bounds[name]
+        unit = f" {rule.unit}" if rule.unit else ""
+        allows = rule.order.tell(bound) + unit
+        if isinstance(rule.order, Deny):
+            message, hint = f"`{name}` forbids that to this {of}", "hold one that is not so restricted"
+        else:
+            shown = f"{asked[0]} to {asked[1]}" if isinstance(asked, tuple) else f"{asked}{unit}"
+            message = f"`{name}` of this {of} allows {allows}, and {shown} was asked for"
+            hint = f"ask for {allows}"
+        return HostFault(
+            message,
+            kind="denied",
+            hint=hint,
+            data={
+                "restriction": name,
+                "asked": list(asked) if isinstance(asked, tuple) else asked,
+                "allowed": rule.order.encode(bound),
+            },
+        )
+
+    def facts(self, name: str) -> dict[str, Json]:
+        """What the bound of restriction ``name`` says about an argument it governs (`Order.facts`)."""
+        return self.rules[name].order.facts(self._bounds[name]) if name in self._bounds else {}
+
+    def to_json(self) -> dict[str, Json]:
+        """The bounds as JSON, in the order of their names."""
+        return {name: self.rules[name].order.encode(self._bounds[name]) for name in sorted(self._bounds)}
+
+    def canonical(self) -> str:
+        """The one text that stands for these restrictions: equal restrictions have equal texts."""
+        return json.dumps(self.to_json(), ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Restrictions) and type(self) is type(other) and self._bounds == other._bounds
+
+    def __hash__(self) -> int:
+        return hash(self.canonical())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.canonical()})"
+
+
+def nothing_left(of: str, name: str) -> HostFault:
+    """The refusal of a link that would permit nothing because of restriction ``name``."""
+    return HostFault(
+        f"with that `{name}` this {of} would permit nothing",
+        kind="empty_authority",
+        hint="choose a value that overlaps with what is held",
+        data={"restriction": name},
+    )
+
+
+def _declared(cls: type) -> dict[str, Rule]:
+    rules = {}
+    for name, value in vars(cls).items():
+        if isinstance(value, _Declared):
+            order: type[Order[Any, Any]] = cls.__annotations__[name]
+            rules[name] = Rule(name, order(**value.settings), value.help, value.unit, order.__name__)
+    return rules
+
+
+Restrictions.rules = _declared(Restrictions)

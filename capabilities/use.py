@@ -1,0 +1,89 @@
+"""One call of a method, as the method sees it: the capability in hand and the run it serves, and no more."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mintaka.capabilities.kernel import Held, Kernel
+from mintaka.capabilities.ledger import Admission, Published
+from mintaka.capabilities.restrictions import Restrictions
+
+if TYPE_CHECKING:
+    from mintaka.runtime.run import Run
+
+
+class Use:
+    """What a method of a capability type is given as ``use``."""
+
+    def __init__(self, kernel: Kernel, held: Held, method: str, run: "Run") -> None:
+        self.kernel = kernel
+        self.held = held
+        self.method = method
+        self.run = run
+
+    @property
+    def restrictions(self) -> Restrictions:
+        """The effective restrictions of the capability in hand, as they were when the call began."""
+        return self.held.restrictions
+
+    @property
+    def random(self) -> random.Random:
+        """The run's random numbers."""
+        return self.run.powers.random
+
+    def permit(self, **asked: object) -> None:
+        """Raise HostFault ``denied`` unless the capability permits what is asked of each named restriction."""
+        self.held.restrictions.permit(self.held.type, asked)
+
+    def emit(self, kind: str, data: Mapping[str, object]) -> None:
+        """Tell whoever watches the run."""
+        self.run.emit(kind, data)
+
+    @contextmanager
+    def admitted(self, asked: Mapping[str, object], charges: Mapping[str, int]) -> Iterator["Admitted"]:
+        """Do the work of the call within this block: permitted and paid for when it begins, accounted for when it ends.
+
+        However the block ends, nothing stays reserved: if it did not settle itself it is settled at what was reserved,
+        and where it raises or is cancelled all is given back.
+        """
+        call = Admitted(self.kernel, self.kernel.admit(self.held.holder, self.held.id, self.method, asked, charges))
+        try:
+            yield call
+            call.settle()
+        except BaseException:
+            call.release()
+            raise
+
+
+class Admitted:
+    """A call that was let begin; ended once, by `settle` or `release`."""
+
+    def __init__(self, kernel: Kernel, admission: Admission) -> None:
+        self._kernel = kernel
+        self._admission = admission
+        self._ended = False
+
+    @property
+    def id(self) -> str:
+        """The call's own name, for the engine and the logs."""
+        return self._admission.id
+
+    def is_live(self) -> bool:
+        """Whether the capability still lives; a call that finds it dead should stop at once."""
+        return self._kernel.is_live(self._admission)
+
+    def settle(self, spent: Mapping[str, int] | None = None, results: Sequence[Published] = ()) -> None:
+        """End the call well and publish its results; units that ``spent`` leaves out are spent as reserved.
+
+        Raises HostFault ``no_such_capability`` where the capability was revoked meanwhile.
+        """
+        if not self._ended:
+            self._kernel.settle(self._admission, spent or {}, results)
+            self._ended = True
+
+    def release(self) -> None:
+        """Give back all that was reserved, unless the call has ended."""
+        if not self._ended:
+            self._kernel.release(self._admission)
+            self._ended = True
