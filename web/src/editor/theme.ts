@@ -1,0 +1,57 @@
+import { EditorView } from "@codemirror/view";
+
+/** Colours and sizes come from the page's custom properties, which reach into the shadow root. */
+export const editorTheme = EditorView.theme({
+  "&": { color: "var(--ink)", backgroundColor: "transparent", height: "100%", fontSize: "var(--code-size)" },
+  "&.cm-focused": { outline: "none" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.65", overflow: "auto" },
+  ".cm-content": { padding: "14px 0", caretColor: "var(--accent)" },
+  ".cm-line": { padding: "0 16px 0 8px" },
+  ".cm-gutters": { backgroundColor: "transparent", border: "none", color: "var(--ink-faint)", paddingLeft: "6px" },
+  ".cm-lineNumbers .cm-gutterElement": { minWidth: "22px" },
+  ".cm-activeLine": { backgroundColor: "var(--line-tint)" },
+  ".cm-cursor": { borderLeftColor: "var(--accent)", borderLeftWidth: "2px" },
+  ".cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground": {
+    backgroundColor: "var(--selection)",
+  },
+  "&.cm-focused .cm-matchingBracket, .cm-matchingBracket": {
+    backgroundColor: "var(--bracket-tint)",
+    borderRadius: "3px",
+    outline: "none",
+  },
+  "&.cm-focused .cm-nonmatchingBracket": { backgroundColor: "var(--bad-tint)" },
+  ".cm-lintRange-error, .cm-lintRange-warning, .cm-lintRange-info": {
+    backgroundImage: "none",
+    paddingBottom: "0",
+    textDecoration: "underline wavy 1px var(--bad)",
+    textUnderlineOffset: "4px",
+    textDecorationSkipInk: "none",
+  },
+  ".cm-lintRange-warning": { textDecorationColor: "var(--warn)" },
+  ".cm-lintRange-info": { textDecorationColor: "var(--accent)" },
+  ".cm-fault-line, .cm-fault-line.cm-activeLine": { backgroundColor: "var(--bad-tint)" },
+  ".cm-fault-place": { borderBottom: "2px solid var(--bad)" },
+  ".cm-tooltip": {
+    backgroundColor: "var(--raised)",
+    border: "1px solid var(--edge)",
+    borderRadius: "10px",
+    boxShadow: "var(--shadow)",
+    overflow: "hidden",
+    maxWidth: "min(440px, 86vw)",
+  },
+  ".cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "15em" },
+  ".cm-tooltip-autocomplete > ul > li": { padding: "5px 12px !important", lineHeight: "1.4" },
+  ".cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
+  ".cm-completionDetail": { color: "var(--ink-soft)", fontStyle: "normal", marginLeft: "1em" },
+  "li[aria-selected] .cm-completionDetail": { color: "inherit", opacity: "0.8" },
+  ".cm-completionMatchedText": { textDecoration: "none", fontWeight: "700" },
+  ".cm-tooltip.cm-completionInfo": { padding: "8px 12px", fontFamily: "var(--sans)", whiteSpace: "pre-line" },
+  ".cm-diagnostic": {
+    padding: "8px 12px",
+    borderLeft: "3px solid var(--bad)",
+    fontFamily: "var(--sans)",
+    whiteSpace: "pre-line",
+  },
+  ".cm-diagnostic-warning": { borderLeftColor: "var(--warn)" },
+  ".cm-panels": { backgroundColor: "var(--raised)", color: "var(--ink)" },
+});

@@ -1,0 +1,31 @@
+import { element } from "../page/element";
+import { TEXTS } from "../texts";
+import type { Run } from "./run";
+
+/** Tells screen readers how a run goes: at its start, at every quarter, at its end. */
+export class Announcer {
+  readonly element = element("p", { className: "unseen", attributes: { role: "status", "aria-live": "polite" } });
+  #said = "";
+
+  hear(run: Run): void {
+    const words = wordsFor(run);
+    if (words === this.#said) return;
+    this.#said = words;
+    this.element.textContent = words;
+  }
+}
+
+function wordsFor({ phase, progress, pictures, fault }: Run): string {
+  switch (phase) {
+    case "done":
+      return TEXTS.announceDone(pictures.length);
+    case "cancelled":
+      return TEXTS.announceCancelled;
+    case "failed":
+      return TEXTS.announceFailed(fault?.message ?? "");
+    default: {
+      const quarter = Math.floor((progress?.fraction ?? 0) * 4) * 25;
+      return quarter === 0 ? TEXTS.announceRunning : TEXTS.announceStep(quarter);
+    }
+  }
+}
