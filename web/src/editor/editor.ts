@@ -2,7 +2,7 @@ import { closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirro
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
 import { lintKeymap } from "@codemirror/lint";
-import { EditorState, Prec } from "@codemirror/state";
+import { EditorState } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import type { Place } from "../protocol/fault";
 import { scriptCompletion, type Vocabulary } from "./completion";
@@ -16,7 +16,6 @@ export interface EditorNeeds {
   readonly label: string;
   readonly check: Check;
   readonly vocabulary: () => Vocabulary;
-  readonly onRun: () => void;
   readonly onChange: (source: string) => void;
 }
 
@@ -34,17 +33,12 @@ export class ScriptEditor {
     this.element = document.createElement("div");
     this.element.className = "editor";
     const root = this.element.attachShadow({ mode: "open", delegatesFocus: true });
-    const run = () => {
-      needs.onRun();
-      return true;
-    };
     this.#view = new EditorView({
       root,
       parent: root,
       state: EditorState.create({
         doc: needs.source,
         extensions: [
-          Prec.highest(keymap.of([{ key: "Mod-Enter", run }])),
           lineNumbers(),
           history(),
           drawSelection(),

@@ -48,7 +48,6 @@ export class Studio {
       label: TEXTS.editor,
       check: needs.check,
       vocabulary: needs.vocabulary,
-      onRun: () => this.#start(),
       onChange: needs.onDraft,
     });
     this.#stage = new Stage({ onReuse: (source) => this.open(source) });
@@ -83,6 +82,8 @@ export class Studio {
       element("div", { className: "column" }, this.#stage.element, this.#strip.element),
       this.#announcer.element,
     );
+    // Before the editor sees it, where the same keys would open a line.
+    this.element.addEventListener("keydown", (event) => this.#onKey(event), { capture: true });
     this.#runner.run.watch((run) => {
       if (run !== undefined) this.#show(run);
     });
@@ -92,6 +93,13 @@ export class Studio {
   open(source: string): void {
     this.#editor.replace(source);
     this.#editor.focus();
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.#start();
   }
 
   #start(): void {
