@@ -1,6 +1,6 @@
 """What a method takes: positional values, then at most one object of options, both read off its signature.
 
-    async def text_to_image(self, use: Use, prompt: str, options: GenerateOptions) -> Image
+    async def text_to_image(self, use: Use, prompt: Annotated[str, "What to draw"], options: GenerateOptions) -> Image
 
 Options are a pydantic model; each field says its label, unit, range and what narrows it (`option`). Their names may be
 given in snake_case or camelCase; ``null`` is the same as leaving one out; nothing is converted except an integral float
@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
@@ -80,6 +80,7 @@ class Parameter:
 
     name: str
     type: type
+    help: str
     default: Any
     """``inspect.Parameter.empty`` where the value must be given."""
 
@@ -100,14 +101,14 @@ class Signature:
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Self:
         """Read off a function ``(self, use, …)``. Raises TypeError for a parameter of a type no script can give."""
-        hints = get_type_hints(function)
+        hints = get_type_hints(function, include_extras=True)
         parameters, options = [], None
         for each in list(inspect.signature(function).parameters.values())[2:]:
-            kind = _plain(hints[each.name])
+            kind, help = _taken_apart(hints[each.name])
             if isinstance(kind, type) and issubclass(kind, Options):
                 options = kind
             elif kind in TYPES:
-                parameters.append(Parameter(each.name, kind, each.default))
+                parameters.append(Parameter(each.name, kind, help, each.default))
             else:
                 raise TypeError(f"{function.__qualname__}: no script can give `{each.name}` of type {kind}")
         return cls(tuple(parameters), options, hints.get("return"))
@@ -136,11 +137,14 @@ class Signature:
         return ", ".join(names) if names else "nothing"
 
 
-def _plain(hint: Any) -> Any:
-    """``dict[str, Any] | None`` as ``dict``."""
+def _taken_apart(hint: Any) -> tuple[Any, str]:
+    """``Annotated[dict[str, Any] | None, "how"]`` as ``dict`` and ``how``."""
+    help = ""
+    if get_origin(hint) is Annotated:
+        hint, help = get_args(hint)
     if get_origin(hint) is UnionType:
         hint = next(each for each in get_args(hint) if each is not NoneType)
-    return get_origin(hint) or hint
+    return get_origin(hint) or hint, help
 
 
 def parse_options(name: str, model: type[Options], given: object) -> Options:

@@ -1,6 +1,6 @@
 """The type ``sys.mint``: the power to make capabilities that were not delegated from any other."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from mintaka.capabilities.kernel import MINT
 from mintaka.capabilities.order import Namespace
@@ -24,9 +24,9 @@ class Mint:
     async def mint(
         self,
         use: Use,
-        type: str,
-        restrictions: dict[str, Any] | None = None,
-        limits: dict[str, Any] | None = None,
+        type: Annotated[str, "The type to make"],
+        restrictions: Annotated[dict[str, Any] | None, "What it may not do"] = None,
+        limits: Annotated[dict[str, Any] | None, "How much it may do, {:compute 5 :uses 10}"] = None,
     ) -> CapabilityValue:
         """Make a capability of a type, with restrictions and limits of its own."""
         kernel, holder = use.kernel, use.held.holder

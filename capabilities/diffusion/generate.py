@@ -1,0 +1,231 @@
+"""The type ``diffusers.generate``: pictures from words."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Protocol
+
+from mintaka.capabilities.chain import no_such_capability
+from mintaka.capabilities.diffusion.request import (
+    GenerateOptions,
+    GenerateRestrictions,
+    Models,
+    Wanted,
+    choose_model,
+    choose_scheduler,
+    choose_size,
+    complete,
+    under,
+    visible,
+)
+from mintaka.capabilities.images import Image
+from mintaka.capabilities.ledger import MEGA, Published, no_budget
+from mintaka.capabilities.order import Json
+from mintaka.capabilities.registry import Effect, capability, method
+from mintaka.capabilities.restrictions import Restrictions
+from mintaka.capabilities.use import Admitted, Use
+from mintaka.engine import schedulers
+from mintaka.engine.errors import EngineError
+from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
+from mintaka.runtime.errors import HostFault
+from mintaka.storage.blobs import Blobs
+from mintaka.storage.errors import StorageFailed
+
+COST = "width * height * num_inference_steps * batch"
+
+
+Prompt = Annotated[str, "What the picture shows, in words"]
+
+
+class Engine(Protocol):
+    """What draws: `mintaka.engine.supervisor.Engine`."""
+
+    async def text_to_image(self, request: TextToImage, on_step: OnStep) -> list[Picture]:
+        """Draw; what ``on_step`` raises ends the request and comes out here. Raises EngineError."""
+
+
+@capability("diffusers.generate", label="Generate pictures", restrictions=GenerateRestrictions)
+class Generate:
+    """Make pictures from words."""
+
+    def __init__(self, engine: Engine, models: Models, blobs: Blobs) -> None:
+        self._engine = engine
+        self._models = models
+        self._blobs = blobs
+
+    @method(effects=Effect.GPU, label="Text to image", cost=COST)
+    async def text_to_image(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
+        """Make a picture of what the prompt says; with a batch above 1, a list of pictures."""
+        return await self._draw(use, prompt, options)
+
+    @method(effects=Effect.GPU, label="Generate", cost=COST)
+    async def generate(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
+        """The same as textToImage, under the name some clients know."""
+        return await self._draw(use, prompt, options)
+
+    @method(effects=Effect.READS, label="Models")
+    async def models(self, use: Use) -> list[Json]:
+        """The models that may be used, with what each draws when a call does not say."""
+        return [
+            {
+                "id": each.id,
+                "title": each.title,
+                "description": each.description,
+                "width": each.size[0],
+                "height": each.size[1],
+                "num_inference_steps": each.steps,
+                "guidance_scale": each.guidance_scale,
+                "scheduler": each.scheduler,
+                "examples": list[Json](each.examples),
+            }
+            for each in visible(use.restrictions, self._models)
+        ]
+
+    @method(effects=Effect.READS, label="Schedulers")
+    async def schedulers(self, use: Use) -> list[Json]:
+        """The schedulers that may be used, each with its name and label."""
+        return [
+            {"name": each.name, "label": each.label}
+            for each in schedulers.SCHEDULERS.values()
+            if use.restrictions.permits("allowed_schedulers", each.name)
+        ]
+
+    @method(effects=Effect.READS, label="Estimate")
+    async def estimate(
+        self,
+        use: Use,
+        method: Annotated[str, "The method of the call"],
+        args: Annotated[list[Any], "What the call would give it"],
+    ) -> dict[str, Json]:
+        """What a call would cost and whether it would be allowed, without making it.
+
+        The call is the method's name and a list of its arguments: `(draw.estimate "textToImage" ["a cat" {:batch 4}])`.
+        """
+        declared = use.kernel.registry.get(use.held.type).method(method)
+        bound = declared.signature.bind(f"{use.held.type}.{method}", args)
+        if declared.effects is not Effect.GPU:
+            return {"megapixel_steps": 0, "allowed": use.restrictions.permits("methods", method), "why": None}
+        prompt, options = bound
+        cost: Json = None
+        try:
+            use.permit(methods=method)
+            wanted = self._complete(use, prompt, options)
+            cost = wanted.pixel_steps / MEGA
+            use.permit(**wanted.asked)
+            _afford(wanted, options, use.held.left)
+        except HostFault as refusal:
+            return {"megapixel_steps": cost, "allowed": False, "why": refusal.message}
+        return {"megapixel_steps": cost, "allowed": True, "why": None}
+
+    # What the metadata tells of this type
+
+    def choices(self) -> Mapping[str, Sequence[str]]:
+        """Every model and every scheduler."""
+        return {"models": [each.id for each in self._models.list()], "schedulers": list(schedulers.SCHEDULERS)}
+
+    def defaults(self, restrictions: Restrictions) -> Mapping[str, Json]:
+        """What the options are when left out; nothing where no model may be used."""
+        try:
+            model = choose_model(None, restrictions, self._models)
+            scheduler = choose_scheduler(None, model, restrictions)
+        except (HostFault, EngineError):
+            return {}
+        width, height = choose_size(None, None, model.size, restrictions)
+        return {
+            "model_id": model.id,
+            "width": width,
+            "height": height,
+            "num_inference_steps": under(model.steps, restrictions.get("max_steps")),
+            "guidance_scale": model.guidance_scale,
+            "scheduler": scheduler,
+            "previews": restrictions.permits("no_preview", True),
+        }
+
+    def example(self, method: str, restrictions: Restrictions) -> str | None:
+        """A script that calls the method; ``None`` where no model may be used."""
+        try:
+            model = choose_model(None, restrictions, self._models)
+        except (HostFault, EngineError):
+            return None
+        prompt = json.dumps(model.examples[0] if model.examples else "a red circle", ensure_ascii=False)
+        seed = (restrictions.get("seed") or (7,))[0]
+        arguments = {
+            "textToImage": f" {prompt} {{:seed {seed}}}",
+            "generate": f" {prompt} {{:seed {seed}}}",
+            "estimate": f' "textToImage" [{prompt} {{:seed {seed}}}]',
+        }
+        return f'(let draw (get-capability "diffusers.generate"))\n(draw.{method}{arguments.get(method, "")})'
+
+    # Drawing
+
+    async def _draw(self, use: Use, prompt: str, options: GenerateOptions) -> Image | list[Image]:
+        wanted = self._complete(use, prompt, options)
+        _afford(wanted, options, {})
+        with use.admitted(wanted.asked, {"compute": wanted.pixel_steps, "uses": 1}) as call, told():
+            pictures = await self._engine.text_to_image(wanted.request(call.id), watch(use, call))
+            images = await self._publish(call, wanted, pictures)
+        for image in images:
+            use.emit("asset", {"asset": image.asset, "width": image.width, "height": image.height})
+        return images[0] if wanted.batch == 1 else images
+
+    def _complete(self, use: Use, prompt: str, options: GenerateOptions) -> Wanted:
+        with told():
+            return complete(prompt, options, restrictions=use.restrictions, models=self._models, random=use.random)
+
+    async def _publish(self, call: Admitted, wanted: Wanted, pictures: Sequence[Picture]) -> list[Image]:
+        """Keep the pictures' bytes, then make them the caller's and settle: one transaction, which checks once more."""
+        if not call.is_live():
+            raise no_such_capability()
+        names = [await asyncio.to_thread(self._blobs.put, each.data) for each in pictures]
+        kept = list(zip(names, pictures, strict=True))
+        call.settle(results=[Published(name, "image/png", each.width, each.height) for name, each in kept])
+        return [
+            Image(
+                asset=name,
+                width=each.width,
+                height=each.height,
+                seed=each.seed,
+                notes=each.notes,
+                made_with={"method": "textToImage", "prompt": wanted.prompt, "options": wanted.options(each.seed)},
+            )
+            for name, each in kept
+        ]
+
+
+def watch(use: Use, call: Admitted) -> OnStep:
+    """Tell the run's watchers of every step, and stop the call at the first step that finds its capability dead."""
+
+    def on_step(step: Step) -> None:
+        if not call.is_live():
+            raise no_such_capability()
+        use.emit("progress", {"step": step.step, "steps": step.steps, "fraction": step.step / step.steps})
+        if step.preview is not None:
+            use.emit("preview", {"image": step.preview, "mime": "image/webp"})
+
+    return on_step
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell the failures of the engine and of storage in a script's terms."""
+    try:
+        yield
+    except (EngineError, StorageFailed) as error:
+        raise HostFault(error.message, kind=error.kind, hint=error.hint) from error
+
+
+def _afford(wanted: Wanted, options: GenerateOptions, left: Mapping[str, int]) -> None:
+    """Raise HostFault ``no_budget`` where the call costs more than it set itself, or than ``left`` says is left."""
+    own = options.max_compute
+    if own is not None and wanted.pixel_steps > own * MEGA:
+        raise HostFault(
+            f"this costs {wanted.pixel_steps / MEGA:g} megapixel-steps, and `max_compute` allows {own:g}",
+            kind="no_budget",
+            hint="ask for a smaller picture, fewer steps or a smaller batch, or raise max_compute",
+            data={"unit": "compute", "cost": wanted.pixel_steps / MEGA, "allowed": own},
+        )
+    if wanted.pixel_steps > left.get("compute", wanted.pixel_steps):
+        raise no_budget("compute", wanted.pixel_steps, left["compute"])
+    if left.get("uses", 1) < 1:
+        raise no_budget("uses", 1, 0)

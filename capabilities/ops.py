@@ -1,0 +1,81 @@
+"""The words scripts have for capabilities. Everything they look up comes from the run's own grant."""
+
+from collections.abc import Mapping
+
+from mintaka.capabilities.grant import Grant
+from mintaka.capabilities.value import CapabilityValue
+from mintaka.runtime.errors import HostFault, TypeFault
+from mintaka.runtime.ops import op
+from mintaka.runtime.run import Run
+from mintaka.runtime.values import HostObject, Value
+
+FILTERS = ("label", "id")
+
+
+@op("get_capability", label="get capability", category="Capabilities")
+def get_capability(run: Run, type: str, filter: dict[str, Value] | None = None) -> HostObject | None:
+    """The first capability of a type that this run holds, or null where it holds none.
+
+    With a filter, `{:label "small"}` or `{:id "c_…"}`, the first that it fits.
+    """
+    return run.host(Grant).find(type, **_filter(filter or {}))
+
+
+@op("has_capability", label="has capability", category="Capabilities")
+def has_capability(run: Run, type: str, filter: dict[str, Value] | None = None) -> bool:
+    """Whether this run holds a capability of a type; the filter is that of `get_capability`."""
+    return run.host(Grant).find(type, **_filter(filter or {})) is not None
+
+
+@op("mint", label="mint", category="Capabilities")
+def mint(
+    run: Run,
+    authority: HostObject,
+    type: str,
+    restrictions: dict[str, Value] | None = None,
+    limits: dict[str, Value] | None = None,
+) -> HostObject:
+    """Make a new capability of a type by the power of a `sys.mint`, with restrictions and limits of its own.
+
+    Limits are `{:compute 5 :uses 10}`, compute in megapixel-steps. It dies with the authority that minted it.
+    """
+    held = _capability("mint", authority)
+    minted = held.kernel.mint(held.holder, held.id, type, restrictions, limits)
+    return CapabilityValue(held.kernel, held.holder, minted.id, minted.type)
+
+
+@op("delegate", label="delegate", category="Capabilities")
+def delegate(
+    run: Run,
+    cap: HostObject,
+    restrictions: dict[str, Value] | None = None,
+    limits: dict[str, Value] | None = None,
+) -> HostObject:
+    """Make a narrower capability from one you hold; you hold both.
+
+    What it uses is also paid by the one it came from, and it dies with it.
+    """
+    held = _capability("delegate", cap)
+    child = held.kernel.delegate(held.holder, held.id, restrictions, limits)
+    return CapabilityValue(held.kernel, held.holder, child.id, child.type)
+
+
+def _capability(op: str, value: HostObject) -> CapabilityValue:
+    if not isinstance(value, CapabilityValue):
+        raise TypeFault(f"{op} takes a capability first, not {value.type_name}: get one with get_capability")
+    return value
+
+
+def _filter(given: Mapping[str, Value]) -> dict[str, str]:
+    chosen = {}
+    for key, value in given.items():
+        if key not in FILTERS:
+            raise HostFault(
+                f"get_capability cannot filter by `{key}`; it can by label and id",
+                kind="invalid_params",
+                hint='use {:label "…"} or {:id "…"}',
+            )
+        if not isinstance(value, str):
+            raise TypeFault(f"the {key} in a filter is text")
+        chosen[key] = value
+    return chosen
