@@ -1,0 +1,80 @@
+"""What is wrong with a script: stable codes, a place, a message that says what to do, and a picture of the place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mintaka.lang.spans import Span
+
+
+class Code(StrEnum):
+    """Every diagnostic there is. Codes are stable: documents, editors and tests may rely on them."""
+
+    SYNTAX = "syntax"
+    """The text is no script: a bracket that does not match, a character that belongs nowhere."""
+    SIZE = "size"
+    """The script is nested too deeply or has too many nodes."""
+    UNKNOWN_OP = "unknown_op"
+    """There is no op of that name."""
+    ARITY = "arity"
+    """An op is given too few or too many arguments."""
+    TYPE = "type"
+    """Something stands where the language wants a name, names, a pair, a declaration or a function."""
+    UNBOUND = "unbound"
+    """A variable that nothing binds."""
+    OUT_OF_SCOPE = "out_of_scope"
+    """A variable that is bound elsewhere, but not here; its value is null."""
+    MISPLACED = "misplaced"
+    """``break`` or ``continue`` outside a loop, or a form that only stands at the top."""
+
+
+class Severity(StrEnum):
+    """How much a diagnostic matters."""
+
+    ERROR = "error"
+    """The script cannot run."""
+    WARNING = "warning"
+    """The script runs, but probably not as meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding of the parser or the checker."""
+
+    code: Code
+    message: str
+    span: Span
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+
+    def to_json(self) -> dict[str, object]:
+        """``{code, severity, message, hint?, line, column, end_line, end_column}`` or with a ``path``."""
+        told: dict[str, object] = {
+            "code": self.code.value,
+            "severity": self.severity.value,
+            "message": self.message,
+            **self.span.to_json(),
+        }
+        if self.hint is not None:
+            told["hint"] = self.hint
+        return told
+
+    def render(self, source: str) -> str:
+        """The line it stands in with carets below, the message and the suggestion, for a terminal."""
+        end = f"{self.severity.value}: {self.message}" + (f"\n{self.hint}" if self.hint else "")
+        lines = source.splitlines()
+        if not 1 <= self.span.line <= len(lines):
+            return f"{end}      [{self.code.value}, {self.span}]"
+        line = lines[self.span.line - 1]
+        start = self.span.column - 1
+        stop = self.span.end_column - 1 if self.span.end_line == self.span.line else len(line)
+        carets = "".join("\t" if char == "\t" else " " for char in line[:start]) + "^" * max(1, stop - start)
+        return f"{line}\n{carets}\n{end}      [{self.code.value}, line {self.span.line}]"
+
+
+class SyntaxFault(Exception):
+    """A source that is no script at all; ``diagnostics`` say why and where."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
+        self.diagnostics = tuple(diagnostics)

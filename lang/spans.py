@@ -1,0 +1,40 @@
+"""Where something stands in a script: line and column of a text, or the path into a JSON form."""
+
+from dataclasses import dataclass
+
+Path = tuple[int | str, ...]
+"""Indices and keys from the root of a JSON form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a source. Lines and columns count from 1; the end is just behind the last character.
+
+    ``line`` is 0 for what comes from a JSON form, which has a ``path`` instead.
+    """
+
+    line: int = 0
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+    path: Path = ()
+
+    def to_json(self) -> dict[str, object]:
+        """``{line, column, end_line, end_column}`` of a text, ``{path}`` of a JSON form."""
+        if not self.line:
+            return {"path": list(self.path)}
+        return {
+            "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+        }
+
+    def to(self, other: "Span") -> "Span":
+        """From the beginning of this span to the end of ``other``."""
+        return Span(self.line, self.column, other.end_line, other.end_column, self.path)
+
+    def __str__(self) -> str:
+        if self.line:
+            return f"line {self.line}, column {self.column}"
+        return "/" + "/".join(map(str, self.path))

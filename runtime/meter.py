@@ -1,0 +1,113 @@
+"""The meter of a run: exact fuel at the price of one step of a C iterator.
+
+Generated code pays one unit of fuel with every step of `Meter.tick` (``for _ in tick: …`` is a loop and its meter in
+one). ``tick`` is ``filter(None, marks)``: it walks a list of ``True`` without running any Python, until it meets the
+last element, the meter itself, and asks for its truth. `Meter.__bool__` then ends the slice: it lets other work run,
+grants the next slice by rewinding the iterator, and says False, so that ``filter`` goes on with the first of the new
+marks. An exception raised there leaves the iterator standing in front of the meter, so a spent run stays spent.
+
+A charge of n moves the same iterator on by n. So at every moment what was used is what was granted less what is left
+of the slice, and exactly F runs where F − 1 stops, whatever the length of a slice.
+"""
+
+from collections.abc import Callable, Iterator
+from operator import length_hint
+from typing import Any
+
+from mintaka.runtime.budget import FUEL_CAP, Budget
+from mintaka.runtime.errors import OutOfFuel, OutOfMemory
+
+SLICE = 4096
+"""Units of fuel between two chances for other work on the event loop: well under a millisecond or two."""
+
+
+class Meter:
+    """Counts fuel and the growth of data, and calls ``pause`` after every ``slice_length`` units of fuel.
+
+    ``census`` measures the bytes of live script data; it is asked only when what was allocated since could exceed the
+    budget.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        pause: Callable[[], None],
+        census: Callable[[], int],
+        slice_length: int = SLICE,
+    ) -> None:
+        self._limit = min(budget.fuel, FUEL_CAP)
+        self._memory = budget.memory
+        self._pause = pause
+        self._census = census
+        self._slice = slice_length
+        self._granted = 0
+        self._allocated = 0
+        marks: list[object] = [True] * slice_length
+        # A list iterator can be set back to any index as long as it has not run off its end.
+        self._marks: Any = iter([*marks, self])
+        self._marks.__setstate__(slice_length)
+        self.tick: Iterator[object] = filter(None, self._marks)
+        self._grant()
+
+    @property
+    def used(self) -> int:
+        """Units of fuel used so far."""
+        return self._granted - self._left
+
+    @property
+    def _left(self) -> int:
+        return max(0, length_hint(self._marks) - 1)
+
+    def __bool__(self) -> bool:
+        try:
+            self._end_slice()
+        except BaseException:
+            self._marks.__setstate__(self._slice)
+            raise
+        return False
+
+    def charge(self, units: int) -> None:
+        """Pay ``units`` of fuel at once; raises `OutOfFuel` when fewer are left."""
+        if units <= 0:
+            return
+        left = self._left
+        if units <= left:
+            self._marks.__setstate__(self._slice - left + units)
+            return
+        # More than the slice holds: it ends here, and the next tick lets other work run.
+        self._marks.__setstate__(self._slice)
+        self._granted += units - left
+        if self._granted > self._limit:
+            self._granted = self._limit
+            raise self._spent()
+
+    def allocate(self, size: int) -> None:
+        """Account for ``size`` bytes about to be built; raises `OutOfMemory` before they are."""
+        self._allocated += size
+        if self._allocated > self._memory:
+            live = self._census() + size
+            if live > self._memory:
+                raise OutOfMemory(
+                    f"The script's data would take about {live >> 10:,} kB; its budget is {self._memory >> 10:,} kB. "
+                    "Keep less at a time, or run it with a larger memory budget."
+                )
+            self._allocated = live
+
+    def _end_slice(self) -> None:
+        self._pause()
+        if self._left == 0:  # another fiber of this run may have opened a slice meanwhile
+            self._grant()
+
+    def _grant(self) -> None:
+        units = min(self._slice, self._limit - self._granted)
+        if units <= 0:
+            raise self._spent()
+        self._granted += units
+        self._marks.__setstate__(self._slice - units)
+
+    def _spent(self) -> OutOfFuel:
+        return OutOfFuel(
+            f"The script used up its {self._limit:,} units of fuel. Look for a loop that does not end, "
+            "or run it with a larger budget."
+        )

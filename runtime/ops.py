@@ -1,0 +1,195 @@
+"""Ops: one decorated function each, and the table a program is compiled against.
+
+    @op("list.map", label="map")
+    def list_map(run: Run, items: list[Value], each: Function) -> list[Value]:
+        \"\"\"Apply `each` to every item and collect the results in order.
+
+        > (list.map [1 2 3] (lambda [x] (* x 2)))
+        [2 4 6]
+        \"\"\"
+
+The signature gives arity and types, the docstring the help and examples that a test executes, the first part of the
+name the category. A parameter ``run: Run`` in front is the run and no argument of the script.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import FunctionType, ModuleType
+from typing import Any, TypeVar, get_type_hints
+
+from mintaka.lang.forms import FORMS
+from mintaka.lang.signatures import Signature
+from mintaka.runtime.run import Run
+from mintaka.runtime.types import ArgType, argument_type
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CATEGORIES: Mapping[str, str] = {
+    "std": "Core",
+    "list": "Lists",
+    "obj": "Objects",
+    "str": "Text",
+    "math": "Math",
+    "json": "JSON",
+    "time": "Time",
+    "par": "In parallel",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An argument of an op as the script sees it."""
+
+    name: str
+    type: ArgType
+    optional: bool = False
+    variadic: bool = False
+    """Takes all remaining arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A line of a docstring that begins with ``> `` and the result below it."""
+
+    source: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """An operation scripts can name."""
+
+    name: str
+    function: FunctionType
+    parameters: tuple[Parameter, ...]
+    returns: str
+    takes_run: bool
+    label: str
+    category: str
+    layout: str
+    description: str
+    examples: tuple[Example, ...]
+
+    @property
+    def signature(self) -> Signature:
+        """The arity, for the checker."""
+        variadic = any(parameter.variadic for parameter in self.parameters)
+        required = sum(not (parameter.optional or parameter.variadic) for parameter in self.parameters)
+        return Signature(self.name, required, None if variadic else len(self.parameters))
+
+    def describe(self) -> dict[str, object]:
+        """The op as an element of ``get_opcodes``."""
+        return {
+            "opcode": self.name,
+            "label": self.label,
+            "category": self.category,
+            "description": self.description,
+            "layout": self.layout,
+            "parameters": [
+                {
+                    "name": f"...{parameter.name}" if parameter.variadic else parameter.name,
+                    "type": parameter.type.word,
+                    "description": "",
+                    **({"optional": True} if parameter.optional or parameter.variadic else {}),
+                }
+                for parameter in self.parameters
+            ],
+            "slots": [{"name": parameter.name, "type": parameter.type.slot} for parameter in self.parameters],
+            "returnType": self.returns,
+            "examples": [{"source": example.source, "result": example.result} for example in self.examples],
+        }
+
+
+def op(
+    name: str, *, label: str | None = None, category: str | None = None, layout: str = "standard"
+) -> Callable[[F], F]:
+    """Make a function an op called ``name``; the function itself stays as it is."""
+
+    def register(function: F) -> F:
+        function.__op__ = _op(name, function, label, category, layout)  # type: ignore[attr-defined]
+        return function
+
+    return register
+
+
+def _op(name: str, function: Any, label: str | None, category: str | None, layout: str) -> Op:
+    hints = get_type_hints(function)
+    parameters = list(inspect.signature(function).parameters.values())
+    takes_run = bool(parameters) and hints[parameters[0].name] is Run
+    description, examples = _read(inspect.getdoc(function) or "")
+    room = name.split(".")[0] if "." in name else ""
+    return Op(
+        name=name,
+        function=function,
+        parameters=tuple(
+            Parameter(
+                parameter.name.rstrip("_"),
+                argument_type(hints[parameter.name]),
+                optional=parameter.default is not inspect.Parameter.empty,
+                variadic=parameter.kind is inspect.Parameter.VAR_POSITIONAL,
+            )
+            for parameter in parameters[takes_run:]
+        ),
+        returns=argument_type(hints["return"]).word,
+        takes_run=takes_run,
+        label=label or name.rpartition(".")[2].replace("_", " "),
+        category=category or CATEGORIES.get(room, room.capitalize() or "Core"),
+        layout=layout,
+        description=description,
+        examples=examples,
+    )
+
+
+_EXAMPLE = re.compile(r"^> (?P<source>.+(?:\n  .+)*)\n(?P<result>.+)$", re.MULTILINE)
+
+
+def _read(doc: str) -> tuple[str, tuple[Example, ...]]:
+    """The description and the examples of a docstring."""
+    examples = tuple(Example(found["source"], found["result"]) for found in _EXAMPLE.finditer(doc))
+    return _EXAMPLE.sub("", doc).strip(), examples
+
+
+class OpTable:
+    """The ops a program is compiled against, and the special forms of the language."""
+
+    def __init__(self, ops: Mapping[str, Op]) -> None:
+        self._ops = dict(ops)
+        self.signatures: Mapping[str, Signature] = {
+            **{form.name: form.signature for form in FORMS.values()},
+            **{name: found.signature for name, found in self._ops.items()},
+        }
+        """Name → arity, for `mintaka.lang.checker.check`."""
+
+    @classmethod
+    def of(cls, *modules: ModuleType) -> "OpTable":
+        """The table of every op defined in ``modules``; two ops of one name are a mistake."""
+        ops: dict[str, Op] = {}
+        for module in modules:
+            for value in vars(module).values():
+                found = getattr(value, "__op__", None)
+                if not isinstance(found, Op) or found.function.__module__ != module.__name__:
+                    continue
+                if found.name in ops or found.name in FORMS:
+                    raise ValueError(f"the op {found.name} is defined twice; the second time in {module.__name__}")
+                ops[found.name] = found
+        return cls(ops)
+
+    def __iter__(self) -> Iterator[Op]:
+        return iter(self._ops.values())
+
+    def get(self, name: str) -> Op | None:
+        """The op called ``name``, or ``None``."""
+        return self._ops.get(name)
+
+    def near(self, name: str) -> str | None:
+        """The name a person most likely meant by ``name``."""
+        close = get_close_matches(name, self.signatures, n=1)
+        return close[0] if close else None
+
+    def describe(self) -> list[dict[str, object]]:
+        """Every op and form in the shape of ``get_opcodes``, forms first, then ops by category and name."""
+        ops = sorted(self._ops.values(), key=lambda found: (found.category, found.name))
+        return [form.describe() for form in FORMS.values()] + [found.describe() for found in ops]

@@ -1,0 +1,84 @@
+"""The values of a script: null, booleans, numbers, strings, lists, objects, functions and opaque host objects.
+
+They are Python's own values: ``None``, ``bool``, ``int`` (at most ±2^53), ``float``, ``str``, ``list``, ``dict`` with
+string keys in order of insertion, plain functions for lambdas, and subclasses of `HostObject`. Lists and objects are
+shared by reference and compared by identity.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import FunctionType
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from mintaka.runtime.run import Run
+
+Function: TypeAlias = FunctionType
+"""A script's lambda: opaque. It is what the compiler emits, so call it with `Run.apply` only."""
+
+Number: TypeAlias = int | float
+
+if TYPE_CHECKING:
+    Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | FunctionType | HostObject | None"
+else:
+    Value = object  # ops are described from their annotations, where "any value" is all there is to know
+
+
+class HostObject(ABC):
+    """An opaque value of the host: a capability, an image. A script can hold it, read its fields, call its methods."""
+
+    @property
+    @abstractmethod
+    def type_name(self) -> str:
+        """What ``std.typeof`` gives: ``capability``, ``image``."""
+
+    @abstractmethod
+    def fields(self) -> Mapping[str, Value]:
+        """What ``obj.get``, ``obj.has`` and ``obj.keys`` show of it."""
+
+    @abstractmethod
+    async def call(self, run: "Run", method: str, args: list[Value]) -> Value:
+        """Call a method for the script; raises `HostFault` when refused, unknown or failed."""
+
+
+def type_name(value: Value) -> str:
+    """What ``std.typeof`` gives: null, boolean, number, string, list, object, lambda or the host object's own."""
+    if isinstance(value, HostObject):
+        return value.type_name
+    return _TYPE_NAMES[type(value)]
+
+
+_TYPE_NAMES: dict[type, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+    FunctionType: "object",
+}
+
+
+def truthy(value: Value) -> bool:
+    """Null, false, 0, NaN and "" are false; all else, empty lists and objects included, is true."""
+    kind = type(value)
+    if kind is bool:
+        return value is True
+    if kind is list or kind is dict:
+        return True
+    if kind is float:
+        return value == value and value != 0
+    return value is not None and (bool(value) if kind is int or kind is str else True)
+
+
+def same(a: Value, b: Value) -> bool:
+    """``==`` of a script: scalars by value without conversion, everything else by identity; NaN equals nothing."""
+    kind, other = type(a), type(b)
+    if kind is other:
+        return a == b if kind in _SCALARS else a is b
+    return kind in _NUMBERS and other in _NUMBERS and a == b
+
+
+_NUMBERS = (int, float)
+_SCALARS = (int, float, str, bool)
