@@ -1,0 +1,42 @@
+"""The ``mintaka`` command: one file a subcommand, each importing what it needs only when it runs."""
+
+import sys
+
+import typer
+
+from mintaka.server.command.caps import caps_app
+from mintaka.server.command.check import check
+from mintaka.server.command.doctor import doctor
+from mintaka.server.command.faults import CommandFault
+from mintaka.server.command.models import models_app
+from mintaka.server.command.repl import repl
+from mintaka.server.command.run import run
+from mintaka.server.command.serve import serve
+from mintaka.server.command.version import version
+
+app = typer.Typer(
+    name="mintaka",
+    help="Scripts that make pictures, each with exactly the powers you hand it.\n\n"
+    "Try: mintaka serve, then in another terminal: mintaka run examples/hello.mtk",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (serve, run, repl, check, doctor, version):
+    app.command()(command)
+app.add_typer(models_app)
+app.add_typer(caps_app)
+
+
+def main() -> None:
+    """Run the command; what a person can do something about is one line on stderr and exit code 1."""
+    try:
+        app()
+    except CommandFault as fault:
+        print(f"mintaka: {fault}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

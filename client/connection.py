@@ -1,0 +1,212 @@
+"""A signed-in connection to a server."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_socket
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from mintaka.client.errors import ClientError, ConnectionLost, RemoteError
+from mintaka.client.events import Event
+from mintaka.client.values import decode, encode
+
+OnEvent = Callable[[Event], None]
+
+MAX_FRAME = 256 * 1024 * 1024
+"""Largest answer taken, in bytes; pictures travel in them."""
+
+
+@contextlib.asynccontextmanager
+async def connect(url: str, token: str | None = None) -> "AsyncIterator[Connection]":
+    """Connect to ``url`` (``ws://127.0.0.1:8321``) and sign in with ``token``.
+
+    Raises `ConnectionLost` when nobody answers there and `RemoteError` (unauthenticated) for a wrong token.
+    """
+    try:
+        socket = await connect_socket(url, max_size=MAX_FRAME, compression=None, proxy=None)
+    except InvalidURI:
+        raise ClientError(f"{url} is no WebSocket address. Give one like ws://127.0.0.1:8321.") from None
+    except InvalidHandshake as error:
+        raise ConnectionLost(f"{url} refused the connection ({error}).") from error
+    except (OSError, TimeoutError, EOFError) as error:
+        raise ConnectionLost(f"No server answers at {url}. Start one with `mintaka serve`.") from error
+    connection = Connection(socket)
+    reader = asyncio.create_task(connection._read())
+    try:
+        if token is not None:
+            answer = await connection.call("auth", {"token": token})
+            if isinstance(answer, dict):
+                connection.principal = str(answer.get("principal"))
+        yield connection
+    finally:
+        await socket.close()
+        reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reader
+
+
+class Connection:
+    """What `connect` gives: call methods, run scripts, follow jobs."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.principal: str | None = None
+        self._socket = socket
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[object]] = {}
+        self._events: dict[str, asyncio.Queue[Event | None]] = {}
+        self._starting: set[int] = set()
+        self._lost = False
+
+    async def call(self, method: str, params: Mapping[str, object] | Sequence[object] = ()) -> object:
+        """Call a method and give its result. Raises `RemoteError` or `ConnectionLost`."""
+        return await self._call(next(self._ids), method, params)
+
+    async def run(
+        self,
+        script: str | Sequence[object],
+        *,
+        args: Sequence[object] = (),
+        params: Mapping[str, object] | None = None,
+        budget: Mapping[str, object] | None = None,
+        on_event: OnEvent | None = None,
+    ) -> object:
+        """Run a script (text, or its JSON form) and give its value.
+
+        With ``on_event`` it runs as a job and every event of it is passed on as it happens; cancelling the caller
+        cancels the job.
+        """
+        request = self._request(script, args, params, budget)
+        if on_event is None:
+            return await self.call("execute_script", request)
+        job = await self.start(script, args=args, params=params, budget=budget)
+        try:
+            async for event in self.events(job):
+                on_event(event)
+                if event.kind == "failed":
+                    raise RemoteError.from_json(event.data.get("error"))
+                if event.kind == "done":
+                    return event.data.get("result")
+        except asyncio.CancelledError:
+            with contextlib.suppress(ClientError):
+                await asyncio.shield(self.cancel(job))
+            raise
+        raise ConnectionLost("The server closed the connection before the script was done.")
+
+    async def start(
+        self,
+        script: str | Sequence[object],
+        *,
+        args: Sequence[object] = (),
+        params: Mapping[str, object] | None = None,
+        budget: Mapping[str, object] | None = None,
+    ) -> str:
+        """Start a script as a job and give the job's id; follow it with `events`."""
+        request = {**self._request(script, args, params, budget), "mode": "job"}
+        id = next(self._ids)
+        self._starting.add(id)
+        try:
+            job = _job_of(await self._call(id, "execute_script", request))
+        finally:
+            self._starting.discard(id)
+        if job is None:
+            raise ClientError("The server answered a job without an id.")
+        return job
+
+    async def events(self, job: str) -> AsyncIterator[Event]:
+        """The events of a job started on this connection, to its end."""
+        queue = self._events.setdefault(job, asyncio.Queue())
+        if self._lost:
+            queue.put_nowait(None)
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+                if event.final:
+                    return
+        finally:
+            self._events.pop(job, None)
+
+    async def check(self, script: str | Sequence[object]) -> Mapping[str, object]:
+        """What the server's checker says of a script: ``{ok, diagnostics, …}``; nothing runs."""
+        answer = await self.call("check_script", self._request(script, (), None, None))
+        return answer if isinstance(answer, dict) else {}
+
+    async def cancel(self, job: str) -> None:
+        """Cancel a job; nothing happens if it is over."""
+        await self.call("jobs.cancel", {"job": job})
+
+    @staticmethod
+    def _request(
+        script: str | Sequence[object],
+        args: Sequence[object],
+        params: Mapping[str, object] | None,
+        budget: Mapping[str, object] | None,
+    ) -> dict[str, object]:
+        request: dict[str, object] = {"source" if isinstance(script, str) else "script": script}
+        if args:
+            request["args"] = args
+        if params:
+            request["params"] = params
+        if budget:
+            request["budget"] = budget
+        return request
+
+    async def _call(self, id: int, method: str, params: Mapping[str, object] | Sequence[object]) -> object:
+        if self._lost:
+            raise ConnectionLost("The connection to the server is closed.")
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._waiting[id] = answer
+        message = {"jsonrpc": "2.0", "id": id, "method": method, "params": encode(params)}
+        try:
+            await self._socket.send(json.dumps(message))
+            return await answer
+        except ConnectionClosed:
+            raise ConnectionLost("The server closed the connection.") from None
+        finally:
+            del self._waiting[id]
+
+    async def _read(self) -> None:
+        try:
+            async for frame in self._socket:
+                message = json.loads(frame)
+                for item in message if isinstance(message, list) else [message]:
+                    self._take(item)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._lost = True
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(ConnectionLost("The server closed the connection."))
+            for queue in self._events.values():
+                queue.put_nowait(None)
+
+    def _take(self, message: object) -> None:
+        if not isinstance(message, dict):
+            return
+        method = message.get("method")
+        if isinstance(method, str):
+            event = Event.from_notification(method, decode(message.get("params")))
+            if event is not None and event.job in self._events:
+                self._events[event.job].put_nowait(event)
+            return
+        id = message.get("id")
+        answer = self._waiting.get(id) if isinstance(id, int) else None
+        if answer is None or answer.done():
+            return
+        if "error" in message:
+            answer.set_exception(RemoteError.from_json(message["error"]))
+            return
+        result = decode(message.get("result"))
+        if id in self._starting and (job := _job_of(result)) is not None:
+            # The job's first events follow this answer at once, before whoever started it can ask for them.
+            self._events[job] = asyncio.Queue()
+        answer.set_result(result)
+
+
+def _job_of(answer: object) -> str | None:
+    job = answer.get("job") if isinstance(answer, dict) else None
+    return job if isinstance(job, str) else None

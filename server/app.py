@@ -1,0 +1,154 @@
+"""The whole program on one page: every power is made or taken here, and handed down by name."""
+
+import hashlib
+import os
+
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from mintaka import __version__
+from mintaka.capabilities.diffusion.generate import Generate
+from mintaka.capabilities.kernel import Kernel
+from mintaka.capabilities.minting import Mint
+from mintaka.capabilities.registry import Registry
+from mintaka.engine.models.folder import ModelFolder
+from mintaka.engine.supervisor import Engine
+from mintaka.server import http
+from mintaka.server.assets import Assets
+from mintaka.server.connection import TRY_AGAIN_LATER, Connection
+from mintaka.server.datafolder import DataFolder
+from mintaka.server.dispatch import Dispatcher
+from mintaka.server.faults import Faults
+from mintaka.server.gate import Gate, local_names
+from mintaka.server.job_methods import JobMethods, Publisher
+from mintaka.server.jobs import Jobs
+from mintaka.server.places import shipped_models, web_bundle
+from mintaka.server.powers import ServerPowers
+from mintaka.server.script_methods import ScriptMethods
+from mintaka.server.scripts import Scripts, op_table
+from mintaka.server.session_methods import CapabilityMethods, SessionMethods
+from mintaka.server.sessions import Sessions
+from mintaka.server.settings import Settings
+from mintaka.server.site import Site
+from mintaka.server.tokens import Tokens
+from mintaka.server.wire import Wire
+from mintaka.storage.blobs import Blobs
+from mintaka.storage.database import Database
+
+OWNER = "owner"
+"""The principal of the token that ``mintaka serve`` prints."""
+
+
+class Application:
+    """A composed server. `start` and `stop` are its life; ``asgi`` is what listens."""
+
+    def __init__(self, settings: Settings, powers: ServerPowers, folder: DataFolder, *, port: int) -> None:
+        # State: one database, one folder of pictures.
+        self._database = Database(folder.database_url)
+        blobs = Blobs(folder.blobs)
+
+        # The engine: models, and one worker process that is started with the first picture.
+        self._models = ModelFolder((*settings.models, shipped_models()))
+        self._engine = Engine(
+            self._models,
+            device=settings.device,
+            threads=settings.threads,
+            log=lambda line: powers.log.info("worker", line=line),
+            token_bytes=powers.token_bytes,
+        )
+        self._preload = settings.preload
+
+        # Authority: the kernel and the types of capability.
+        registry = Registry([Mint(), Generate(self._engine, self._models, blobs)])
+        self._kernel = Kernel(
+            self._database,
+            registry,
+            clock=powers.clock,
+            token_bytes=powers.token_bytes,
+            key=_subkey(folder.key, "capabilities"),
+        )
+        tokens = Tokens({folder.token: OWNER})
+
+        # The language: ops, and runs within budgets.
+        scripts = Scripts(op_table(), powers, settings.run)
+
+        # The wire: sessions, jobs, methods.
+        self._sessions = Sessions()
+        faults = Faults(powers.log, reference=lambda: powers.token_bytes(6).hex())
+        assets = Assets(blobs, _subkey(folder.key, "assets"), tokens)
+        wire = Wire(assets, settings.limits)
+        publisher = Publisher(self._sessions, wire, faults)
+        self._jobs = Jobs(powers, settings.limits, faults, publisher.publish)
+        dispatcher = Dispatcher(
+            ScriptMethods(scripts, self._jobs, self._kernel, wire),
+            SessionMethods(tokens, self._sessions, powers),
+            JobMethods(self._jobs, wire),
+            CapabilityMethods(self._kernel, self._models, powers),
+            version=__version__,
+        )
+
+        # What listens: the gate, then HTTP and WebSockets.
+        self._connections = 0
+
+        async def attend(socket: WebSocket) -> None:
+            if self._connections >= settings.limits.connections:
+                await socket.close(TRY_AGAIN_LATER)
+                return
+            self._connections += 1
+            connection = Connection(socket, dispatcher.call, faults, settings.limits)
+            try:
+                await connection.serve()
+            finally:
+                self._connections -= 1
+                if connection.session is not None:
+                    self._sessions.remove(connection.session.principal, connection)
+
+        hosts, origins = local_names(settings.host, port)
+        site = Site(web_bundle())
+        self.asgi: ASGIApp = Gate(
+            http.routes(attend, assets, site, tokens, __version__, self.status),
+            (*hosts, *settings.hosts),
+            (*origins, *settings.origins),
+        )
+
+    async def start(self) -> None:
+        """Release what a crash left reserved, give the owner the root capabilities, begin."""
+        self._kernel.recover()
+        self._kernel.bootstrap(OWNER)
+        await self._engine.start(preload=self._preload)
+
+    async def stop(self) -> None:
+        """Cancel every job, which releases what it reserved, and end the worker."""
+        await self._jobs.stop()
+        await self._engine.close()
+
+    def close(self) -> None:
+        """Close the database; nothing may be called afterwards."""
+        self._database.close()
+
+    def status(self) -> dict[str, object]:
+        """How the server is, for its owner."""
+        engine = self._engine.status()
+        return {
+            "pid": os.getpid(),
+            "connections": self._connections,
+            "worker": {
+                "state": engine.state.value,
+                "pid": engine.pid,
+                "device": engine.device,
+                "models": list(engine.models),
+                "memory": engine.memory,
+                "in_flight": engine.in_flight,
+                "crashes": engine.crashes,
+            },
+        }
+
+
+def compose(settings: Settings, powers: ServerPowers, folder: DataFolder, *, port: int) -> Application:
+    """The server that listens on ``port`` with its state in ``folder``. Raises `StorageFailed`."""
+    return Application(settings, powers, folder, port=port)
+
+
+def _subkey(key: bytes, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose only."""
+    return hashlib.blake2b(key, digest_size=32, person=purpose.encode()[:16]).digest()

@@ -1,0 +1,55 @@
+"""A whole server's life: folder and port taken, composed, announced, served, and everything given back."""
+
+import os
+import socket
+from collections.abc import Callable
+
+from mintaka.server.app import compose
+from mintaka.server.binding import bind
+from mintaka.server.datafolder import DataFolder, RunningServer
+from mintaka.server.listen import Listener
+from mintaka.server.powers import ServerPowers
+from mintaka.server.settings import Settings
+
+OnReady = Callable[[RunningServer, Callable[[], None]], None]
+"""Called once the server answers, with where it is and what ends it."""
+
+
+async def host(settings: Settings, powers: ServerPowers, on_ready: OnReady) -> None:
+    """Serve until a signal or until ``on_ready``'s second argument is called.
+
+    Raises `PortFault`, `FolderFault` or `StorageFailed` when it cannot begin; what was taken is given back.
+    """
+    bound = bind(settings.host, settings.port)
+    try:
+        folder = DataFolder.open(settings.data, powers.token_bytes)
+        try:
+            await _serve(settings, powers, folder, bound, on_ready)
+        finally:
+            folder.close()
+    finally:
+        bound.close()
+
+
+async def _serve(
+    settings: Settings, powers: ServerPowers, folder: DataFolder, bound: socket.socket, on_ready: OnReady
+) -> None:
+    port = bound.getsockname()[1]
+    application = compose(settings, powers, folder, port=port)
+
+    async def ready() -> None:
+        await application.start()
+        running = _address(settings.host, port, folder.token)
+        folder.announce(running)
+        on_ready(running, listener.end)
+
+    listener = Listener(application.asgi, settings.limits, on_ready=ready, on_end=application.stop)
+    try:
+        await listener.run_until_signal(bound)
+    finally:
+        application.close()
+
+
+def _address(host: str, port: int, token: str) -> RunningServer:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return RunningServer(f"ws://{name}:{port}", f"http://{name}:{port}", token, os.getpid())

@@ -1,0 +1,47 @@
+"""What the server answers over HTTP, and where WebSockets come in."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from mintaka.server.assets import Assets, bearer
+from mintaka.server.site import Site
+from mintaka.server.tokens import Tokens
+
+ASSET = re.compile(r"assets/([0-9a-f]{64})\.([a-z]+)")
+
+Status = Callable[[], Mapping[str, object]]
+"""How the server is: what ``/health`` tells whoever has a token."""
+
+Attend = Callable[[WebSocket], Awaitable[None]]
+"""Serves one WebSocket to its end."""
+
+
+def routes(attend: Attend, assets: Assets, site: Site, tokens: Tokens, version: str, status: Status) -> Starlette:
+    """WebSockets at ``/`` and ``/rpc``; ``/health``; pictures under ``/assets/``; the page and its files for the rest."""
+
+    async def health(request: Request) -> Response:
+        answer: dict[str, object] = {"status": "ok", "version": version}
+        if bearer(request, tokens) is not None:
+            answer.update(status())
+        return JSONResponse(answer, headers={"cache-control": "no-store"})
+
+    async def file(request: Request) -> Response:
+        name = request.path_params["name"]
+        if asset := ASSET.fullmatch(name):
+            return assets.respond(request, asset[1], asset[2])
+        return site.respond(request, name) or PlainTextResponse("There is nothing here.\n", 404)
+
+    return Starlette(
+        routes=[
+            WebSocketRoute("/", attend),
+            WebSocketRoute("/rpc", attend),
+            Route("/health", health),
+            Route("/{name:path}", file),
+        ]
+    )

@@ -1,0 +1,201 @@
+"""Running scripts, and calling ops and capability methods as if they were methods of the server."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mintaka.capabilities.grant import Grant
+from mintaka.capabilities.kernel import Kernel
+from mintaka.runtime.compiler import Program
+from mintaka.runtime.execute import Outcome
+from mintaka.runtime.powers import Emit
+from mintaka.runtime.values import Value
+from mintaka.server.connection import Caller, Reply
+from mintaka.server.errors import Fault, Kind
+from mintaka.server.jobs import Jobs
+from mintaka.server.methods import Nothing, Params, rpc_method
+from mintaka.server.scripts import Scripts, Source
+from mintaka.server.wire import HANDLE, Wire
+
+
+class BudgetParams(Params):
+    """How much a run may use; what is left out is the default, and nothing may exceed the server's maxima."""
+
+    fuel: int | None = Field(None, gt=0)
+    depth: int | None = Field(None, gt=0)
+    deadline_s: float | None = Field(None, gt=0)
+    calls: int | None = Field(None, gt=0)
+    memory: int | None = Field(None, gt=0)
+
+
+class ScriptParams(Params):
+    """A script: its JSON form, or its text as ``source``."""
+
+    script: Any = None
+    source: str | None = None
+
+    def given(self) -> object:
+        """The one form that was given. Raises `Fault` for none or both."""
+        named = self.model_fields_set & {"script", "source"}
+        if len(named) != 1 or (self.source is None and "source" in named):
+            raise Fault(Kind.INVALID_PARAMS, "Give a script either as `script` (JSON) or as `source` (text).")
+        return self.script if self.source is None else Source(self.source)
+
+
+class ExecuteParams(ScriptParams):
+    """A script and how to run it."""
+
+    args: list[Any] = Field(default_factory=list, description="What std.args gives")
+    params: dict[str, Any] = Field(default_factory=dict, description="Values of its (params …)")
+    grant: list[Any] | None = Field(None, description="Capabilities it may look up; without, all you hold")
+    mode: Literal["result", "job"] = "result"
+    budget: BudgetParams = BudgetParams(fuel=None, depth=None, deadline_s=None, calls=None, memory=None)
+
+
+class ConvertParams(ScriptParams):
+    """A script and the form it should have."""
+
+    to: Literal["text", "json"]
+
+
+class ScriptMethods:
+    """``execute_script``, ``check_script``, ``convert_script``, ``get_opcodes``."""
+
+    def __init__(self, scripts: Scripts, jobs: Jobs, kernel: Kernel, wire: Wire) -> None:
+        self._scripts = scripts
+        self._jobs = jobs
+        self._kernel = kernel
+        self._wire = wire
+
+    @rpc_method("execute_script")
+    async def execute_script(self, caller: Caller, params: ExecuteParams) -> Reply:
+        """Run a script: its value, or in mode "job" the job's id, with job.… notifications to follow."""
+        session = caller.session
+        program = self._scripts.program(params.given())
+        budget = self._scripts.budget(params.budget.model_dump())
+        args = [self._wire.decode(arg, session.handles) for arg in params.args]
+        grant = self._grant(caller, params.grant)
+
+        async def work(emit: Emit) -> Outcome:
+            outcome = await self._scripts.run(program, args=args, budget=budget, emit=emit, hosts={Grant: grant})
+            if params.mode == "job":  # a result that cannot be sent is a failure of the job, not of whoever asks
+                self._wire.encode(outcome.value, session.handles)
+            return outcome
+
+        if params.mode == "result":
+            outcome = await work(_unheard)
+            return Reply(self._wire.encode(outcome.value, session.handles, binary=caller.binary))
+        job = self._jobs.create(session.principal)
+        return Reply({"job": job.id}, then=lambda: self._jobs.start(job, work))
+
+    @rpc_method("check_script")
+    async def check_script(self, caller: Caller, params: ScriptParams) -> Reply:
+        """Say what is wrong with a script, without running it."""
+        _ = caller.session
+        checked = self._scripts.check(params.given())
+        return Reply({"ok": not checked.errors, "diagnostics": [each.to_json() for each in checked.diagnostics]})
+
+    @rpc_method("convert_script")
+    async def convert_script(self, caller: Caller, params: ConvertParams) -> Reply:
+        """Turn a script from text to JSON or from JSON to text."""
+        _ = caller.session
+        script = params.given()
+        return Reply(self._scripts.text(script) if params.to == "text" else self._scripts.json(script))
+
+    @rpc_method("get_opcodes")
+    async def get_opcodes(self, caller: Caller, params: Nothing) -> Reply:
+        """List every op a script can use."""
+        _ = caller.session
+        return Reply(self.describe_ops())
+
+    def describe_ops(self) -> list[dict[str, object]]:
+        """Every op and form, in the shape of ``get_opcodes``."""
+        return self._scripts.ops.describe()
+
+    def names(self, caller: Caller) -> list[str]:
+        """Every op, and every method of what the caller holds, as names that may be called."""
+        return [*self._scripts.ops.signatures, *self._held_methods(caller)]
+
+    async def call_op(self, caller: Caller, name: str, given: Mapping[str, object] | Sequence[object]) -> Reply | None:
+        """Run the one-op script a method's name stands for; ``None`` if it stands for none.
+
+        Parameters are data, never code: lists among them are lists.
+        """
+        if name in self._scripts.ops.signatures:
+            return await self._call(caller, name, [], self._in_order(name, given))
+        type, _, method = name.rpartition(".")
+        if not type or name not in self._held_methods(caller):
+            return None
+        return await self._call(caller, "std.call_method", [["get_capability", type], method], _method_args(given))
+
+    async def _call(self, caller: Caller, op: str, head: list[object], args: Sequence[object]) -> Reply:
+        handles = caller.session.handles
+        values = [self._wire.decode(arg, handles) for arg in args]
+        program = self._scripts.program([op, *head, *(["std.arg", index] for index in range(len(values)))])
+        outcome = await self._run(program, values, self._grant(caller, None))
+        return Reply(self._wire.encode(outcome.value, handles, binary=caller.binary))
+
+    async def _run(self, program: Program, args: list[Value], grant: Grant) -> Outcome:
+        budget = self._scripts.budget({})
+        return await self._scripts.run(program, args=args, budget=budget, emit=_unheard, hosts={Grant: grant})
+
+    def _grant(self, caller: Caller, given: Sequence[object] | None) -> Grant:
+        """What a run may look up: all that the session's principal holds, or the capabilities it was given."""
+        session = caller.session
+        if given is None:
+            ids = [held.id for held in self._kernel.held(session.principal)]
+        else:
+            ids = [session.handles.resolve(_handle(each)).id for each in given]
+        return Grant(self._kernel, session.principal, ids)
+
+    def _held_methods(self, caller: Caller) -> list[str]:
+        held = {each.type for each in self._kernel.held(caller.session.principal)}
+        return [f"{type.name}.{method}" for type in self._kernel.registry if type.name in held for method in type.methods]
+
+    def _in_order(self, name: str, given: Mapping[str, object] | Sequence[object]) -> list[object]:
+        """Named parameters in the op's order; the last one of many is a list of them."""
+        if not isinstance(given, Mapping):
+            return list(given)
+        op = next(each for each in self.describe_ops() if each["opcode"] == name)
+        left = dict(given)
+        args: list[object] = []
+        parameters = op["parameters"]
+        assert isinstance(parameters, list)
+        for parameter in parameters:
+            called = str(parameter["name"])
+            if called.startswith("..."):
+                rest = left.pop(called[3:], [])
+                args.extend(rest if isinstance(rest, list) else [rest])
+            elif called in left:
+                args.append(left.pop(called))
+            elif any(later in left for later in _after(parameters, parameter)):
+                args.append(None)
+        if left:
+            takes = ", ".join(str(parameter["name"]) for parameter in parameters) or "no parameters"
+            raise Fault(
+                Kind.INVALID_PARAMS, f"`{name}` has no parameter `{next(iter(left))}`.", hint=f"It takes {takes}."
+            )
+        return args
+
+
+def _after(parameters: Sequence[Mapping[str, object]], parameter: Mapping[str, object]) -> list[str]:
+    names = [str(each["name"]).removeprefix("...") for each in parameters]
+    return names[names.index(str(parameter["name"])) + 1 :]
+
+
+def _method_args(given: Mapping[str, object] | Sequence[object]) -> list[object]:
+    """By position as they stand; by name, the prompt comes first and the rest are its options."""
+    if not isinstance(given, Mapping):
+        return list(given)
+    options = dict(given)
+    first = [options.pop("prompt")] if "prompt" in options else []
+    return [*first, options] if options else first
+
+
+def _handle(value: object) -> object:
+    return value.get(HANDLE) if isinstance(value, Mapping) else value
+
+
+def _unheard(kind: str, data: Mapping[str, object]) -> None:
+    """In mode "result" nobody hears of what happens on the way."""

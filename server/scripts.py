@@ -1,0 +1,120 @@
+"""From a request's source to a checked program, and its run within a budget."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mintaka import stdlib
+from mintaka.capabilities import ops as capability_ops
+from mintaka.lang.checker import check as check_tree
+from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
+from mintaka.lang.parser import parse
+from mintaka.lang.printer import print_tree
+from mintaka.lang.tree import Node, from_json, to_json
+from mintaka.runtime.budget import Budget
+from mintaka.runtime.compiler import Program, compile_tree
+from mintaka.runtime.execute import Outcome, execute
+from mintaka.runtime.ops import OpTable
+from mintaka.runtime.powers import Emit, Powers
+from mintaka.runtime.values import Value
+from mintaka.server.errors import Fault, Kind
+from mintaka.server.faults import rejected
+from mintaka.server.powers import ServerPowers
+from mintaka.server.settings import RunMaxima
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A script as far as it can be known without running it."""
+
+    tree: Node | None
+    diagnostics: Sequence[Diagnostic]
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        """What keeps it from running."""
+        return [diagnostic for diagnostic in self.diagnostics if diagnostic.severity is Severity.ERROR]
+
+
+class Source(str):
+    """The text form of a script, told apart from a JSON form that is a string."""
+
+    __slots__ = ()
+
+
+def op_table() -> OpTable:
+    """Every op there is."""
+    return OpTable.of(*stdlib.modules, capability_ops)
+
+
+def check(script: object, ops: OpTable) -> Checked:
+    """Check a `Source` or a JSON form (anything else); mistakes become diagnostics."""
+    try:
+        tree = _read(script)
+    except SyntaxFault as fault:
+        return Checked(None, fault.diagnostics)
+    return Checked(tree, check_tree(tree, ops.signatures))
+
+
+class Scripts:
+    """Reads, checks and runs scripts against one table of ops."""
+
+    def __init__(self, ops: OpTable, powers: ServerPowers, maxima: RunMaxima) -> None:
+        self.ops = ops
+        self._powers = powers
+        self._maxima = maxima
+
+    def check(self, script: object) -> Checked:
+        """Check a script; mistakes become diagnostics."""
+        return check(script, self.ops)
+
+    def program(self, script: object) -> Program:
+        """A checked and compiled script. Raises `Fault` with its diagnostics."""
+        checked = self.check(script)
+        if checked.errors or checked.tree is None:
+            raise rejected(checked.errors)
+        return compile_tree(checked.tree, self.ops)
+
+    def text(self, script: object) -> str:
+        """The text form of a script. Raises `Fault` with its diagnostics."""
+        return print_tree(self._tree(script))
+
+    def json(self, script: object) -> object:
+        """The JSON form of a script. Raises `Fault` with its diagnostics."""
+        return to_json(self._tree(script))
+
+    def budget(self, asked: Mapping[str, float | int | None]) -> Budget:
+        """The default budget with what was asked for. Raises `Fault` for more than a run may have."""
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        for name, value in wanted.items():
+            most = getattr(self._maxima, name)
+            if value > most:
+                raise Fault(
+                    Kind.LIMIT,
+                    f"A run may have a budget of at most {most} for {name}, not {value}.",
+                    data={"limit": name, "value": most},
+                )
+        default = {name: min(getattr(Budget(), name), getattr(self._maxima, name)) for name in Budget.__slots__}
+        return Budget(**{**default, **wanted})
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        args: Sequence[Value],
+        budget: Budget,
+        emit: Emit,
+        hosts: Mapping[type, object],
+    ) -> Outcome:
+        """Run a program to its end; cancelling the caller cancels it. Raises `ScriptError`."""
+        powers = Powers(clock=self._powers.clock, random=self._powers.random(), emit=emit, hosts=hosts)
+        return await execute(program, args=args, budget=budget, powers=powers)
+
+    def _tree(self, script: object) -> Node:
+        try:
+            return _read(script)
+        except SyntaxFault as fault:
+            raise rejected(fault.diagnostics) from None
+
+
+def _read(script: object) -> Node:
+    return parse(script) if isinstance(script, Source) else from_json(script)

@@ -1,0 +1,112 @@
+"""Everything that can be configured, in one object: flags before environment before ``mintaka.toml`` before defaults.
+
+Environment variables are the names in capitals after ``MINTAKA_``, with two underscores before a member of a group:
+``MINTAKA_PORT=9000``, ``MINTAKA_LIMITS__IN_FLIGHT=16``. ``mintaka.toml`` is read from the working folder, else from the
+user's configuration folder; a group is a table (``[limits]``).
+"""
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+CONFIG_NAME = "mintaka.toml"
+
+
+class Limits(BaseModel):
+    """What a peer may take. Every number that bounds something on the wire is here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frame_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Largest incoming frame")
+    frame_bytes_before_auth: int = Field(64 * 1024, ge=1024, description="Largest frame of somebody not signed in yet")
+    json_depth: int = Field(512, ge=8, le=512, description="Deepest nesting of JSON")
+    json_nodes: int = Field(50_000, ge=100, description="Most JSON values in a frame or a result")
+    batch: int = Field(50, ge=1, description="Most calls in a batch")
+    in_flight: int = Field(64, ge=1, description="Most unanswered requests of one connection")
+    send_buffer_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="Unsent bytes after which a slow reader is closed")
+    connections: int = Field(256, ge=1, description="Most connections at a time")
+    jobs_running: int = Field(64, ge=1, description="Most unfinished jobs of one principal")
+    jobs_kept: int = Field(200, ge=1, description="Most finished jobs whose results are kept")
+    job_events: int = Field(1000, ge=10, description="Events kept of one job")
+    ping_s: float = Field(20.0, gt=0, description="Seconds between pings")
+
+
+class RunMaxima(BaseModel):
+    """The most one run may use; a request may ask for less, never for more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fuel: int = Field(1_000_000_000, ge=1, description="Fuel: calls and loop turns")
+    depth: int = Field(1000, ge=1, le=1000, description="Depth of nested calls")
+    deadline_s: float = Field(3600.0, gt=0, description="Seconds from start to end")
+    calls: int = Field(10_000, ge=1, description="Capability calls")
+    memory: int = Field(256 * 1024 * 1024, ge=1024, description="Bytes of live script data")
+
+
+class Settings(BaseSettings):
+    """The server's settings, validated; ``Settings.load(**flags)`` reads all sources."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MINTAKA_", env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8321, ge=0, le=65535, description="Port to listen on; 0 picks a free one")
+    data: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("mintaka")), description="Data folder")
+    models: tuple[Path, ...] = Field((), description="Further folders of models")
+    hosts: tuple[str, ...] = Field((), description="Further Host names this server answers to, as host or host:port")
+    origins: tuple[str, ...] = Field((), description="Further web origins that may connect, as https://host[:port]")
+    threads: int | None = Field(None, ge=1, description="Threads of the worker on a CPU; its own choice without")
+    device: str = Field("cpu", description="Where models run: cpu, cuda, cuda:1, mps")
+    preload: bool = Field(False, description="Start the worker at once instead of with the first picture")
+    limits: Limits = Limits()
+    run: RunMaxima = RunMaxima()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then the file."""
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        file = config_file()
+        if file is not None:
+            sources.append(TomlConfigSettingsSource(settings_cls, file))
+        return tuple(sources)
+
+    @classmethod
+    def load(cls, **flags: object) -> "Settings":
+        """Read every source; a flag that is ``None`` was not given. Raises `BadSettings`."""
+        given = {name: value for name, value in flags.items() if value is not None}
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise BadSettings(f"The setting {name} cannot be used: {first['msg']}.") from None
+        except (OSError, ValueError) as error:
+            raise BadSettings(f"{CONFIG_NAME} cannot be read: {error}") from None
+
+
+class BadSettings(Exception):
+    """A setting is wrong; the message names it."""
+
+
+def config_file() -> Path | None:
+    """The ``mintaka.toml`` that is in effect, if there is one."""
+    for folder in (Path.cwd(), Path(platformdirs.user_config_dir("mintaka"))):
+        file = folder / CONFIG_NAME
+        if file.is_file():
+            return file
+    return None
