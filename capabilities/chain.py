@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blake3 import blake3
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Select, bindparam, or_, select
 
 from mintaka.capabilities.order import Empty
 from mintaka.capabilities.registry import Registry
@@ -131,16 +131,21 @@ def _effective(leaf: Link, kin: Mapping[str, Link]) -> Restrictions:
 
 
 def _read_kin(tx: Connection, id: str, registry: Registry, key: bytes, now: float) -> list[Link]:
-    kin = select(cap.c.id, cap.c.parent, cap.c.mint).where(cap.c.id == id).cte("kin", recursive=True)
-    above = select(cap.c.id, cap.c.parent, cap.c.mint).join(kin, or_(cap.c.id == kin.c.parent, cap.c.id == kin.c.mint))
-    ids = select(kin.union(above).c.id)
-    rows = tx.execute(select(cap).where(cap.c.id.in_(ids)).with_for_update(read=True)).mappings().all()
+    rows = tx.execute(_KIN, {"leaf": id}).mappings().all()
     accounts: dict[str, list[Account]] = {}
-    for each in tx.execute(select(account).where(account.c.cap.in_([row["id"] for row in rows]))).mappings():
-        accounts.setdefault(each["cap"], []).append(
-            Account(each["unit"], each["limit"], each["reserved"], each["spent"])
-        )
+    for each in tx.execute(_ACCOUNTS, {"leaf": id}):
+        accounts.setdefault(each.cap, []).append(Account(each.unit, each.limit, each.reserved, each.spent))
     return [_link(row, tuple(accounts.get(row["id"], ())), registry, key, now) for row in rows]
+
+
+def _kin_ids() -> Select[tuple[str]]:
+    kin = select(cap.c.id, cap.c.parent, cap.c.mint).where(cap.c.id == bindparam("leaf")).cte("kin", recursive=True)
+    above = select(cap.c.id, cap.c.parent, cap.c.mint).join(kin, or_(cap.c.id == kin.c.parent, cap.c.id == kin.c.mint))
+    return select(kin.union(above).c.id)
+
+
+_KIN = select(cap).where(cap.c.id.in_(_kin_ids())).with_for_update(read=True)
+_ACCOUNTS = select(account).where(account.c.cap.in_(_kin_ids()))
 
 
 def _link(row: Mapping[Any, Any], accounts: tuple[Account, ...], registry: Registry, key: bytes, now: float) -> Link:

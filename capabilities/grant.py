@@ -14,6 +14,7 @@ class Grant:
         self.kernel = kernel
         self.holder = holder
         self._ids = tuple(ids)
+        self._made: list[Held] = []
 
     def held(self) -> list[Held]:
         """Those that live right now, in the grant's order."""
@@ -23,11 +24,29 @@ class Grant:
         """The first live capability of ``type`` in the grant, of that label or id where one is given."""
         for held in self.held():
             if held.type == type and label in (None, held.label) and id in (None, held.id):
-                return self.value(held)
+                return self._value(held)
         return None
 
-    def value(self, held: Held) -> CapabilityValue:
-        """A capability as a script holds it."""
+    def made(self, held: Held) -> CapabilityValue:
+        """A capability that the run made itself, as its script holds it; `end` takes it back unless it is kept."""
+        self._made.append(held)
+        return self._value(held)
+
+    def end(self, kept: Iterable[CapabilityValue] = ()) -> None:
+        """The run is over: revoke what it made, but for what is ``kept`` (its result holds it) and what that needs.
+
+        Without this every run of a script that narrows what it hands on would leave capabilities behind that nobody
+        can reach.
+        """
+        needed = {each.id for each in kept}
+        for held in reversed(self._made):  # children come after their parents
+            if held.id in needed:
+                needed |= {held.parent or held.id, held.mint or held.id}
+            elif self._find(held.id) is not None:
+                self.kernel.revoke(self.holder, held.id)
+        self._made.clear()
+
+    def _value(self, held: Held) -> CapabilityValue:
         return CapabilityValue(self.kernel, self.holder, held.id, held.type)
 
     def _find(self, id: str) -> Held | None:

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, or_, select, update
@@ -312,7 +313,11 @@ class Kernel:
     def _held(self, tx: Connection, holder: str) -> list[Held]:
         mine = select(cap.c.id).where(cap.c.holder == holder, cap.c.revoked.is_(None))
         ids: Iterable[str] = tx.execute(mine.order_by(cap.c.depth, cap.c.created, cap.c.id)).scalars().all()
-        return [self._describe(tx, holder, id) for id in ids if self._is_live(tx, id)]
+        held = []
+        for id in ids:
+            with suppress(HostFault):  # dead for another reason than its own revocation
+                held.append(self._describe(tx, holder, id))
+        return held
 
     def _descent(self, tx: Connection, id: str) -> Sequence[str]:
         below = select(cap.c.id).where(cap.c.id == id).cte("below", recursive=True)

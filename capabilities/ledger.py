@@ -7,9 +7,8 @@ calls; the database itself holds the first (a CHECK), `charge` rows remember the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from mintaka.capabilities.chain import Chain
 from mintaka.capabilities.order import EXACT
@@ -115,22 +114,18 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
 
 def settle(tx: Connection, id: str, spent: Mapping[str, int], now: float) -> None:
     """Turn what call ``id`` reserved into what it spent, which is no more than that. Raises ValueError otherwise."""
-    for row in _finish(tx, id, "settled", now):
-        actual = spent.get(row.unit, row.amount)
-        if not 0 <= actual <= row.amount:
-            raise ValueError(f"a call that reserved {row.amount} of {row.unit} cannot spend {actual}")
-        _move(tx, row.cap, row.unit, reserved=-row.amount, spent=actual)
-        tx.execute(
-            update(charge)
-            .where(charge.c.invocation == id, charge.c.cap == row.cap, charge.c.unit == row.unit)
-            .values(amount=actual)
-        )
+    for unit, amount in _finish(tx, id, "settled", now).items():
+        actual = spent.get(unit, amount)
+        if not 0 <= actual <= amount:
+            raise ValueError(f"a call that reserved {amount} of {unit} cannot spend {actual}")
+        _move(tx, id, unit, reserved=-amount, spent=actual)
+        tx.execute(update(charge).where(charge.c.invocation == id, charge.c.unit == unit).values(amount=actual))
 
 
 def release(tx: Connection, id: str, now: float) -> None:
     """Give back all that call ``id`` reserved."""
-    for row in _finish(tx, id, "released", now):
-        _move(tx, row.cap, row.unit, reserved=-row.amount, spent=0)
+    for unit, amount in _finish(tx, id, "released", now).items():
+        _move(tx, id, unit, reserved=-amount, spent=0)
 
 
 def publish(tx: Connection, admission: Admission, results: Sequence[Published]) -> None:
@@ -165,18 +160,21 @@ def no_budget(unit: str, cost: int, left: int) -> HostFault:
     )
 
 
-def _finish(tx: Connection, id: str, state: str, now: float) -> Sequence[Row[Any]]:
+def _finish(tx: Connection, id: str, state: str, now: float) -> dict[str, int]:
+    """End call ``id``, once, and tell what it reserved of each unit: the same on every account it holds."""
     ended = tx.execute(
         update(invocation).where(invocation.c.id == id, invocation.c.state == "running").values(state=state, ended=now)
     )
     if ended.rowcount != 1:
         raise ValueError("this call has already ended")
-    return tx.execute(select(charge).where(charge.c.invocation == id)).all()
+    held = select(charge.c.unit, charge.c.amount).where(charge.c.invocation == id).distinct()
+    return {row.unit: row.amount for row in tx.execute(held)}
 
 
-def _move(tx: Connection, cap: str, unit: str, *, reserved: int, spent: int) -> None:
+def _move(tx: Connection, id: str, unit: str, *, reserved: int, spent: int) -> None:
+    payers = select(charge.c.cap).where(charge.c.invocation == id, charge.c.unit == unit)
     tx.execute(
         update(account)
-        .where(account.c.cap == cap, account.c.unit == unit)
+        .where(account.c.cap.in_(payers), account.c.unit == unit)
         .values(reserved=account.c.reserved + reserved, spent=account.c.spent + spent)
     )

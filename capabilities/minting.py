@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import MINT
 from mintaka.capabilities.order import Namespace
 from mintaka.capabilities.registry import Effect, capability, method
@@ -29,6 +30,5 @@ class Mint:
         limits: Annotated[dict[str, Any] | None, "How much it may do, {:compute 5 :uses 10}"] = None,
     ) -> CapabilityValue:
         """Make a capability of a type, with restrictions and limits of its own."""
-        kernel, holder = use.kernel, use.held.holder
-        minted = kernel.mint(holder, use.held.id, type, restrictions, limits)
-        return CapabilityValue(kernel, holder, minted.id, minted.type)
+        minted = use.kernel.mint(use.held.holder, use.held.id, type, restrictions, limits)
+        return use.run.host(Grant).made(minted)

@@ -40,8 +40,7 @@ def mint(
     Limits are `{:compute 5 :uses 10}`, compute in megapixel-steps. It dies with the authority that minted it.
     """
     held = _capability("mint", authority)
-    minted = held.kernel.mint(held.holder, held.id, type, restrictions, limits)
-    return CapabilityValue(held.kernel, held.holder, minted.id, minted.type)
+    return run.host(Grant).made(held.kernel.mint(held.holder, held.id, type, restrictions, limits))
 
 
 @op("delegate", label="delegate", category="Capabilities")
@@ -56,8 +55,7 @@ def delegate(
     What it uses is also paid by the one it came from, and it dies with it.
     """
     held = _capability("delegate", cap)
-    child = held.kernel.delegate(held.holder, held.id, restrictions, limits)
-    return CapabilityValue(held.kernel, held.holder, child.id, child.type)
+    return run.host(Grant).made(held.kernel.delegate(held.holder, held.id, restrictions, limits))
 
 
 def _capability(op: str, value: HostObject) -> CapabilityValue:
