@@ -6,7 +6,7 @@ raw binary inside the map.
 
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgpack  # type: ignore[import-untyped]
 
@@ -29,7 +29,7 @@ def encode(message: Message, limit: int = LIMIT) -> bytes:
     Raises FrameError when it is larger than ``limit`` or holds what msgpack cannot carry (a lone surrogate, say).
     """
     try:
-        body: bytes = msgpack.packb(message, use_bin_type=True)
+        body = cast(bytes, msgpack.packb(message, use_bin_type=True))
     except (TypeError, ValueError, OverflowError) as error:
         raise FrameError(f"this message cannot be sent: {error}") from error
     if len(body) > limit:

@@ -16,6 +16,10 @@ from mintaka.engine.frames import Decoder, FrameError, Message, encode
 from mintaka.engine.messages import Start, start_message
 
 CHUNK = 256 * 1024
+
+GRACE_S = 1.0
+"""Seconds a worker may take to go when it has been hung up on, before it is killed."""
+
 HELLO_S = 30.0
 """Seconds a new worker may take to say who it is: the start of an interpreter, generously."""
 
@@ -76,12 +80,12 @@ class WorkerProcess:
         try:
             await asyncio.wait_for(worker._greet(told), HELLO_S)
         except (TimeoutError, StopAsyncIteration, OSError) as error:
-            await worker.end(0.0)
+            await worker.end()
             raise WorkerCrashed(
                 f"the engine's worker process did not come up ({worker.fate})", hint="see the server's log"
             ) from error
         except BaseException:
-            await worker.end(0.0)
+            await worker.end()
             raise
         return worker
 
@@ -131,11 +135,11 @@ class WorkerProcess:
                 self.complain(f"it sent what is not a message: {error}")
                 return
 
-    async def end(self, grace_s: float) -> None:
-        """Hang up, and make sure the process is gone: it may take ``grace_s`` seconds to go, then it is killed."""
+    async def end(self) -> None:
+        """Hang up, and make sure the process is gone: at once if there is a complaint, else after `GRACE_S` seconds."""
         self._writer.close()
         try:
-            await asyncio.wait_for(self._process.wait(), grace_s)
+            await asyncio.wait_for(self._process.wait(), GRACE_S if self._complaint is None else 0.0)
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()

@@ -34,7 +34,10 @@ class TextToImage:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A denoising step is done: ``step`` of ``steps``, counted from 1."""
+    """A denoising step is done: ``step`` of ``steps``, counted from 1.
+
+    ``steps`` is how often the scheduler runs, which may be more than was asked for: Heun runs twice for a step.
+    """
 
     step: int
     steps: int

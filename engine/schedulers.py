@@ -43,7 +43,7 @@ SDE_DPMPP: Mapping[str, object] = {"algorithm_type": "sde-dpmsolver++", "solver_
 ROWS: tuple[tuple[Scheduler, tuple[str, ...]], ...] = (
     (Scheduler("ddim", "DDIM", "DDIMScheduler"), ()),
     (Scheduler("ddpm", "DDPM", "DDPMScheduler"), ()),
-    (Scheduler("pndm", "PNDM", "PNDMScheduler"), ()),
+    (Scheduler("pndm", "PLMS", "PNDMScheduler", {"skip_prk_steps": True}), ()),
     (Scheduler("euler", "Euler", "EulerDiscreteScheduler"), ALL_SPACINGS),
     (Scheduler("euler_a", "Euler a", "EulerAncestralDiscreteScheduler"), ()),
     (Scheduler("heun", "Heun", "HeunDiscreteScheduler"), ALL_SPACINGS),

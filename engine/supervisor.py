@@ -23,13 +23,10 @@ from mintaka.engine.requests import OnStep, Picture, TextToImage
 
 GIB = 1024**3
 
-GRACE_S = 1.0
-"""Seconds a worker may take to go when it is told to, before it is killed."""
-
 PATIENCE = 2
 """Crashes in a row, without a finished picture between them, after which a pause is kept before the next start."""
 
-PAUSE_S = 0.5
+PAUSE_S = 2.0
 LONGEST_PAUSE_S = 30.0
 """The pause begins with the first and doubles up to the second."""
 
@@ -138,7 +135,7 @@ class Engine:
         async with self._starting:
             worker = self._worker
         if worker is not None:
-            await worker.end(GRACE_S)
+            await worker.end()
         await asyncio.gather(*self._attending)
 
     def status(self) -> EngineStatus:
@@ -248,7 +245,7 @@ class Engine:
         self._worker, self._loaded, self._memory = None, (), None
         if not self._closed:
             self._count_crash()
-        await worker.end(GRACE_S if self._closed else 0.0)
+        await worker.end()
         for flight in flights.values():
             if not flight.answer.done():
                 flight.answer.set_exception(self._end_of(worker))

@@ -19,6 +19,9 @@ SIDECAR = "mintaka.json"
 FAMILIES: Mapping[str, str] = {"StableDiffusionPipeline": "sd"}
 """Pipeline classes the engine runs, and the family each belongs to."""
 
+LIBRARIES = ("diffusers", "transformers")
+"""Where a pipeline's parts may come from; anything else would be code that comes with the model."""
+
 Side = Annotated[int, Field(ge=8, le=8192)]
 Size = tuple[Side, Side]
 """Width and height in pixels."""
@@ -90,6 +93,8 @@ class ModelInfo(Data):
     license: str | None
     family: str
     path: Path
+    components: tuple[str, ...]
+    """Names of the pipeline's parts that the folder holds, each a folder of its own."""
     native_size: Size | None
     """The one size the model was made for; other sizes are drawn near it and enlarged. ``None``: it draws at any."""
     size: Size
@@ -131,6 +136,7 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
         license=sidecar.license,
         family=family,
         path=path,
+        components=_components(index, name),
         native_size=sidecar.native_size,
         size=sidecar.size or sidecar.native_size or DEFAULT_SIZE,
         steps=sidecar.steps,
@@ -142,6 +148,20 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
         examples=sidecar.examples,
         latent_rgb=sidecar.latent_rgb,
     )
+
+
+def _components(index: dict[str, Any], name: str) -> tuple[str, ...]:
+    components = []
+    for key, value in index.items():
+        if not isinstance(value, list) or value == [None, None]:
+            continue
+        if len(value) != 2 or value[0] not in LIBRARIES:
+            raise BadModel(
+                f"{name}/{INDEX}: `{key}` is {value!r}; parts may come from {' and '.join(LIBRARIES)} only",
+                hint="use a model without code of its own",
+            )
+        components.append(key)
+    return tuple(components)
 
 
 def _read_sidecar(path: Path, name: str) -> Sidecar:

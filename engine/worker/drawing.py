@@ -73,12 +73,12 @@ def _step_callback(
     rgb = loaded.info.latent_rgb
     clean = preview.CleanLatents(scheduler) if request.previews and rgb is not None else None
 
-    def step_done(_pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
+    def step_done(pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
         picture = None
-        step = index + 1
-        if clean is not None and rgb is not None and clean.latest is not None and preview.wanted(step, request.steps):
+        step, steps = index + 1, pipeline.num_timesteps
+        if clean is not None and rgb is not None and clean.latest is not None and preview.wanted(step, steps):
             picture = aside(partial(preview.render, clean.latest, rgb, sizes.drawn), Lane.QUICK)
-        on_step(Step(step, request.steps, picture))
+        on_step(Step(step, steps, picture))
         return {}
 
     return step_done

@@ -9,7 +9,7 @@ from typing import Any
 import diffusers
 import torch
 
-from mintaka.engine.errors import EngineError, Unsupported
+from mintaka.engine.errors import EngineError
 from mintaka.engine.models.info import BadModel, ModelInfo, read_model
 from mintaka.engine.worker.upscaling import Upscaler, load_upscaler
 
@@ -44,7 +44,7 @@ class Shelf:
         self._loaded: OrderedDict[Path, Loaded] = OrderedDict()
 
     def get(self, path: Path) -> Loaded:
-        """The model in folder ``path``, loaded if need be. Raises BadModel, Unsupported or EngineError."""
+        """The model in folder ``path``, loaded if need be. Raises BadModel or EngineError."""
         if path not in self._loaded:
             loaded = load(read_model(path), self._device)
             self._make_room(loaded.weight_bytes)
@@ -66,7 +66,7 @@ def load(info: ModelInfo, device: str) -> Loaded:
 
     Reads only what lies in the folder and only safetensors: a pickle can run any code, so one is refused.
     """
-    weights = _weights(info)
+    files = _weight_files(info)
     try:
         pipeline = getattr(diffusers, _pipeline_class(info)).from_pretrained(
             info.path,
@@ -82,9 +82,8 @@ def load(info: ModelInfo, device: str) -> Loaded:
         ) from error
     pipeline.to(device)
     upscaler = load_upscaler(info.path / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
-    size = sum(file.stat().st_size for file in weights)
-    digest = _digest(weights) if size <= HASH_LIMIT else None
-    return Loaded(info, pipeline, upscaler, size, digest)
+    digest = _digest(files) if sum(file.stat().st_size for file in files) <= HASH_LIMIT else None
+    return Loaded(info, pipeline, upscaler, _weight_bytes(pipeline), digest)
 
 
 def _pipeline_class(info: ModelInfo) -> str:
@@ -92,16 +91,30 @@ def _pipeline_class(info: ModelInfo) -> str:
     return classes[info.family]
 
 
-def _weights(info: ModelInfo) -> list[Path]:
-    files = sorted(file for file in info.path.rglob("*") if file.is_file())
-    safe = [file for file in files if file.suffix == ".safetensors"]
-    pickles = [file for file in files if file.suffix in PICKLES]
-    if not safe:
-        found = f"; {pickles[0].name} is a pickle, which can run any code" if pickles else ""
-        raise BadModel(f"the model {info.id} has no safetensors{found}", hint="convert its weights to safetensors")
+def _weight_files(info: ModelInfo) -> list[Path]:
+    found = []
+    for component in info.components:
+        folder = info.path / component
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        safe = [file for file in files if file.suffix == ".safetensors"]
+        pickles = [file for file in files if file.suffix in PICKLES]
+        if pickles and not safe:
+            raise BadModel(
+                f"{info.id}/{component}/{pickles[0].name} is a pickle, which can run any code, so it is not loaded",
+                hint="convert the model to safetensors",
+            )
+        found += safe
     if info.enlarge is not None and not info.enlarge.file.endswith(".safetensors"):
-        raise Unsupported(f"the upscaler of {info.id} is not a safetensors file", hint="convert it to safetensors")
-    return safe
+        raise BadModel(
+            f"{info.id}/{info.enlarge.file} is not a safetensors file, so it is not loaded",
+            hint="convert the upscaler to safetensors",
+        )
+    return found
+
+
+def _weight_bytes(pipeline: Any) -> int:
+    modules = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    return sum(each.numel() * each.element_size() for module in modules for each in module.parameters())
 
 
 def _digest(files: list[Path]) -> str:

@@ -1,0 +1,124 @@
+"""Models made of the starter model's weights, and one engine whose worker the tests of a session share."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from safetensors.numpy import load_file, save_file
+
+from mintaka.engine.models import ModelFolder, ModelInfo, read_model
+from mintaka.engine.requests import TextToImage
+from mintaka.engine.supervisor import Engine
+
+STARTER = Path(str(files("mintaka") / "models" / "starter")).resolve()
+PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
+
+SIDECAR: Mapping[str, object] = {
+    "id": "tiny",
+    "native_size": [64, 64],
+    "size": [64, 64],
+    "steps": 2,
+    "guidance_scale": 4.5,
+    "scheduler": "dpmpp_2m",
+    "draws": {"objects": ["circle", "star"], "colours": ["red", "blue"]},
+    "words": ["a", "red", "blue", "circle", "star", "on"],
+    "latent_rgb": {"matrix": [[0.2, 0, 0], [0, 0.2, 0], [0, 0, 0.2], [0, 0, 0]], "bias": [0.5, 0.5, 0.5]},
+}
+
+MakeModel = Callable[..., Path]
+
+
+def make_model(folder: Path, **changes: object) -> Path:
+    """A model in ``folder`` with the starter's weights and the sidecar above, changed."""
+    folder.mkdir(parents=True)
+    shutil.copy(STARTER / "model_index.json", folder)
+    for part in PARTS:
+        (folder / part).symlink_to(STARTER / part)
+    (folder / "mintaka.json").write_text(json.dumps({**SIDECAR, **changes}))
+    return folder
+
+
+def spoil(model: Path) -> None:
+    """Put what is not a number into the weights of the VAE, so that every picture comes out as such."""
+    (model / "vae").unlink()
+    shutil.copytree(STARTER / "vae", model / "vae")
+    file = model / "vae" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(file)
+    weights["decoder.conv_out.bias"] = np.full_like(weights["decoder.conv_out.bias"], np.nan)
+    save_file(weights, file)
+
+
+def write_upscaler(file: Path, factor: int) -> None:
+    """An SRVGGNetCompact of zeros: what it adds to its nearest-neighbour base is nothing."""
+    features = 4
+    zeros = {
+        "body.0.weight": (features, 3, 3, 3),
+        "body.0.bias": (features,),
+        "body.1.weight": (features,),
+        "body.2.weight": (features, features, 3, 3),
+        "body.2.bias": (features,),
+        "body.3.weight": (features,),
+        "body.4.weight": (3 * factor * factor, features, 3, 3),
+        "body.4.bias": (3 * factor * factor,),
+    }
+    save_file({name: np.zeros(shape, np.float32) for name, shape in zeros.items()}, file)
+
+
+@pytest.fixture(scope="session")
+def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("models")
+    make_model(root / "tiny")
+    make_model(root / "enlarging", id="enlarging")
+    write_upscaler(root / "enlarging" / "enlarge.safetensors", 4)
+    sidecar = {**SIDECAR, "id": "enlarging", "enlarge": {"file": "enlarge.safetensors", "factor": 4}}
+    (root / "enlarging" / "mintaka.json").write_text(json.dumps(sidecar))
+    spoil(make_model(root / "spoilt", id="spoilt"))
+    pickled = make_model(root / "pickled", id="pickled")
+    (pickled / "unet").unlink()
+    (pickled / "unet").mkdir()
+    shutil.copy(STARTER / "unet" / "config.json", pickled / "unet")
+    (pickled / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"not opened")
+    return root
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def engine(model_folders: Path) -> AsyncIterator[Engine]:
+    """An engine that runs; a test that kills its worker makes one of its own."""
+    engine = Engine(ModelFolder([STARTER.parent, model_folders]), threads=1, log=print)
+    yield engine
+    await engine.close()
+
+
+REQUEST = TextToImage(
+    id="test",
+    model="tiny",
+    prompt="a red circle",
+    width=64,
+    height=64,
+    steps=2,
+    guidance_scale=4.5,
+    seed=7,
+    previews=False,
+)
+
+
+@pytest.fixture
+def ask() -> Callable[..., TextToImage]:
+    """A small request, changed."""
+
+    def changed(**changes: object) -> TextToImage:
+        return replace(REQUEST, **changes)  # type: ignore[arg-type]
+
+    return changed
+
+
+@pytest.fixture
+def starter() -> ModelInfo:
+    """What is known of the shipped model."""
+    return read_model(STARTER)

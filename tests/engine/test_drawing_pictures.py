@@ -1,0 +1,220 @@
+"""Pictures drawn by a real worker with the starter model's weights."""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mintaka.engine.errors import DeadlineExceeded, EngineError, NoSuchModel, Unsupported
+from mintaka.engine.models import BadModel
+from mintaka.engine.requests import Picture, Step, TextToImage
+from mintaka.engine.schedulers import SCHEDULERS
+from mintaka.engine.supervisor import Engine, EngineState
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Ask = Callable[..., TextToImage]
+
+
+def unseen(step: Step) -> None:
+    """For a test that does not look at the steps."""
+
+
+def pixels(picture: Picture) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture.data)).convert("RGB"))
+
+
+async def test_the_shipped_starter_model_draws_at_its_own_defaults(engine: Engine, ask: Ask) -> None:
+    [picture] = await engine.text_to_image(ask(model="starter", width=256, height=256), unseen)
+    image = Image.open(io.BytesIO(picture.data))
+    assert (image.format, image.mode, image.size) == ("PNG", "RGB", (256, 256))
+    assert (picture.width, picture.height, picture.seed) == (256, 256, 7)
+    assert len(np.unique(pixels(picture))) > 50
+
+
+@pytest.mark.parametrize("size", [(64, 64), (200, 120), (40, 300)])
+async def test_a_picture_has_exactly_the_asked_size(engine: Engine, ask: Ask, size: tuple[int, int]) -> None:
+    [picture] = await engine.text_to_image(ask(width=size[0], height=size[1]), unseen)
+    assert Image.open(io.BytesIO(picture.data)).size == size
+
+
+async def test_a_picture_tells_how_it_was_made(engine: Engine, ask: Ask) -> None:
+    request = ask(prompt="a red dragon", negative_prompt="blue", scheduler="Euler a", width=96, height=96)
+    [picture] = await engine.text_to_image(request, unseen)
+    text = Image.open(io.BytesIO(picture.data)).text  # type: ignore[attr-defined]
+    record = json.loads(text["mintaka"])
+    assert record["prompt"] == "a red dragon"
+    assert record["seed"] == 7
+    assert record["drawn"] == [64, 64]
+    assert record["scheduler"] == "Euler a"
+    first, negative, facts = text["parameters"].split("\n")
+    assert (first, negative) == ("a red dragon", "Negative prompt: blue")
+    assert facts.startswith("Steps: 2, Sampler: Euler a, CFG scale: 4.5, Seed: 7, Size: 96x96, Model hash: ")
+    assert record["model_sha256"][:10] in facts
+    assert picture.notes == (
+        "the tiny model does not know “dragon”; it draws circle and star, in red or blue",
+        "drawn at 64 × 64, resampled to 96 × 96 without an upscaler",
+    )
+    assert tuple(record["notes"]) == picture.notes
+
+
+async def test_the_same_request_gives_the_same_bytes_and_another_seed_gives_others(engine: Engine, ask: Ask) -> None:
+    [first] = await engine.text_to_image(ask(), unseen)
+    [again] = await engine.text_to_image(ask(id="other"), unseen)
+    [other] = await engine.text_to_image(ask(seed=8), unseen)
+    assert first.data == again.data
+    assert not np.array_equal(pixels(first), pixels(other))
+
+
+async def test_picture_i_of_a_batch_is_the_picture_of_seed_plus_i(engine: Engine, ask: Ask) -> None:
+    batch = await engine.text_to_image(ask(batch=2), unseen)
+    [second] = await engine.text_to_image(ask(seed=8), unseen)
+    assert [picture.seed for picture in batch] == [7, 8]
+    assert np.abs(pixels(batch[1]).astype(int) - pixels(second)).max() <= 1  # rows of a batch round differently
+
+
+async def test_every_step_is_told_once_and_in_order(engine: Engine, ask: Ask) -> None:
+    steps: list[Step] = []
+    await engine.text_to_image(ask(steps=4), steps.append)
+    assert [(step.step, step.steps, step.preview) for step in steps] == [(i, 4, None) for i in (1, 2, 3, 4)]
+
+
+async def test_previews_are_small_pictures_of_the_asked_aspect(engine: Engine, ask: Ask) -> None:
+    steps: list[Step] = []
+    await engine.text_to_image(ask(steps=4, previews=True, width=200, height=100), steps.append)
+    previews = [step.preview for step in steps]
+    assert previews[-1] is None
+    for preview in previews[:-1]:
+        assert preview is not None
+        image = Image.open(io.BytesIO(preview))
+        assert image.format == "WEBP"
+        assert max(image.size) <= 128
+        assert image.width > image.height
+
+
+async def test_an_upscaler_of_the_model_enlarges_and_is_mentioned(engine: Engine, ask: Ask) -> None:
+    [small] = await engine.text_to_image(ask(), unseen)
+    [large] = await engine.text_to_image(ask(model="enlarging", width=256, height=256), unseen)
+    assert large.notes == ("drawn at 64 × 64, enlarged to 256 × 256 by the model's own upscaler",)
+    # The upscaler of the test is one of zeros, and so repeats each pixel.
+    assert np.array_equal(pixels(large), pixels(small).repeat(4, axis=0).repeat(4, axis=1))
+
+
+async def test_a_prompt_longer_than_the_model_reads_is_noted(engine: Engine, ask: Ask) -> None:
+    [picture] = await engine.text_to_image(ask(prompt="a red circle " * 40), unseen)
+    assert any("tokens of a prompt" in note for note in picture.notes)
+
+
+@pytest.mark.parametrize("name", [name for name, scheduler in SCHEDULERS.items() if scheduler.needs is None])
+async def test_every_scheduler_of_the_table_draws(engine: Engine, ask: Ask, name: str) -> None:
+    steps: list[Step] = []
+    [picture] = await engine.text_to_image(ask(scheduler=name, steps=3), steps.append)
+    assert pixels(picture).std() > 1
+    assert [step.step for step in steps] == list(range(1, steps[-1].steps + 1))
+
+
+async def test_a_scheduler_whose_package_is_missing_says_which(engine: Engine, ask: Ask) -> None:
+    with pytest.raises(Unsupported, match="needs the package torchsde"):
+        await engine.text_to_image(ask(scheduler="dpmpp_sde"), unseen)
+
+
+async def test_two_requests_at_once_advance_in_turn(engine: Engine, ask: Ask) -> None:
+    seen: list[str] = []
+    await asyncio.gather(
+        engine.text_to_image(ask(steps=6), lambda step: seen.append("a")),
+        engine.text_to_image(ask(steps=6), lambda step: seen.append("b")),
+    )
+    assert "b" in seen[: seen.index("a") + 3]
+    assert "abab" in "".join(seen) or "baba" in "".join(seen)
+
+
+async def test_a_cancelled_request_stops_and_the_next_one_runs(engine: Engine, ask: Ask) -> None:
+    stepping = asyncio.Event()
+    steps: list[Step] = []
+
+    def on_step(step: Step) -> None:
+        steps.append(step)
+        stepping.set()
+
+    task = asyncio.create_task(engine.text_to_image(ask(steps=1000), on_step))
+    await stepping.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    told = len(steps)
+    await engine.text_to_image(ask(), unseen)
+    assert engine.status().in_flight == 0  # the worker has let go of it, or it would have 900 steps to go
+    assert len(steps) == told
+
+
+async def test_what_on_step_raises_stops_only_that_request(engine: Engine, ask: Ask) -> None:
+    def refuse(step: Step) -> None:
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        await engine.text_to_image(ask(steps=1000), refuse)
+    await engine.text_to_image(ask(), unseen)
+    assert engine.status().in_flight == 0
+
+
+async def test_a_request_that_fails_leaves_its_neighbour_as_it_was(engine: Engine, ask: Ask) -> None:
+    [alone] = await engine.text_to_image(ask(steps=6), unseen)
+    [beside], not_a_number, too_many_steps = await asyncio.gather(
+        engine.text_to_image(ask(steps=6), unseen),
+        engine.text_to_image(ask(model="spoilt"), unseen),
+        engine.text_to_image(ask(scheduler="lcm", steps=60), unseen),
+        return_exceptions=True,
+    )  # type: ignore[misc]
+    assert beside.data == alone.data
+    assert isinstance(not_a_number, EngineError)
+    assert "not-a-number" in not_a_number.message
+    assert isinstance(too_many_steps, EngineError)
+    assert "the server's log says more" in too_many_steps.message
+
+
+async def test_a_deadline_ends_only_its_own_request(engine: Engine, ask: Ask) -> None:
+    with pytest.raises(DeadlineExceeded, match="time limit"):
+        await engine.text_to_image(ask(steps=1000, deadline_s=0.0), unseen)
+    assert await engine.text_to_image(ask(), unseen)
+
+
+async def test_weights_in_a_pickle_are_refused_unopened(engine: Engine, ask: Ask) -> None:
+    with pytest.raises(BadModel, match=r"pickled/unet/diffusion_pytorch_model\.bin is a pickle"):
+        await engine.text_to_image(ask(model="pickled"), unseen)
+
+
+async def test_an_unknown_model_is_refused_with_the_nearest_name(engine: Engine, ask: Ask) -> None:
+    with pytest.raises(NoSuchModel, match="did you mean starter"):
+        await engine.text_to_image(ask(model="startre"), unseen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"scheduler": "eulre"}, "did you mean euler"),
+        ({"steps": 0}, "0 denoising steps"),
+        ({"batch": 65}, "a batch of 65"),
+        ({"guidance_scale": float("nan")}, "guidance scale of nan"),
+        ({"seed": -1}, "the seed -1"),
+        ({"width": 4}, "4 × 64"),
+        ({"prompt": "half a pair: \ud83d"}, "cannot be sent"),
+    ],
+)
+async def test_what_no_model_can_do_is_refused_in_words(
+    engine: Engine, ask: Ask, changes: dict[str, object], said: str
+) -> None:
+    with pytest.raises(Unsupported, match=said):
+        await engine.text_to_image(ask(**changes), unseen)
+    assert engine.status().in_flight == 0
+
+
+async def test_the_status_tells_what_is_loaded(engine: Engine, ask: Ask) -> None:
+    await engine.text_to_image(ask(), unseen)
+    status = engine.status()
+    assert status.state is EngineState.READY
+    assert status.pid is not None
+    assert status.crashes == 0
