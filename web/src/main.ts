@@ -4,14 +4,14 @@ import "./page/style.css";
 import "./studio/studio.css";
 import "./guide/guide.css";
 import type { Vocabulary } from "./editor/completion";
-import { findModels } from "./guide/catalogue";
+import { readModels } from "./guide/catalogue";
 import { Guide } from "./guide/guide";
 import { iconButton } from "./page/button";
 import { element } from "./page/element";
 import { ICONS } from "./page/icons";
 import { topbar } from "./page/topbar";
-import { readDiagnostics } from "./protocol/fault";
-import { objectOf } from "./protocol/json";
+import { Fault, readDiagnostics } from "./protocol/fault";
+import { type Json, objectOf } from "./protocol/json";
 import { readCapabilityTypes, readOps } from "./protocol/vocabulary";
 import { Connection, pageSurroundings } from "./session/connection";
 import { Lock } from "./session/lock";
@@ -37,14 +37,15 @@ const studio = new Studio({
   onDraft: (source) => sessionStorage.setItem(DRAFT, source),
   vocabulary: () => vocabulary,
   mac: navigator.platform.startsWith("Mac"),
-  async check(source) {
-    if (connection.state.value.kind !== "open") return [];
-    return readDiagnostics(objectOf(await connection.call("check_script", { source }))["diagnostics"]);
+  // While the server cannot be asked nothing is known to be wrong; it is asked again when it is back.
+  check: async (source) => {
+    const answer = await answerOf(connection.call("check_script", { source }));
+    return readDiagnostics(objectOf(answer)["diagnostics"]);
   },
 });
 
 const guide = new Guide({
-  models: () => findModels((method, params) => connection.call(method, params), vocabulary.capabilities),
+  models: async () => readModels(await connection.call("models.list")),
   onPrompt: (prompt) => studio.open(drawingOf(prompt)),
 });
 
@@ -53,13 +54,12 @@ const lock = new Lock((token) => {
   connection.connect();
 });
 
-const stage = element("div", { className: "page" }, studio.element, lock.element);
 document.body.append(
   topbar(
     iconButton(ICONS.guide, TEXTS.guideButton, () => void guide.open()),
     new Status(connection).element,
   ),
-  stage,
+  element("div", { className: "page" }, studio.element, lock.element),
   guide.element,
 );
 
@@ -68,17 +68,28 @@ connection.state.watch((state) => {
   if (state.kind === "locked") lock.show(state.refused);
   else if (state.kind === "open") {
     lock.hide();
+    studio.refresh();
     void learn();
   }
 });
 
 /** Learns what can be written: the ops, and the capabilities this caller holds. */
 async function learn(): Promise<void> {
-  const [ops, capabilities] = await Promise.all([
-    connection.call("get_opcodes"),
-    connection.call("get_capability_metadata"),
-  ]);
-  vocabulary = { ops: readOps(ops), capabilities: readCapabilityTypes(capabilities) };
+  const ops = await answerOf(connection.call("get_opcodes"));
+  const capabilities = await answerOf(connection.call("get_capability_metadata"));
+  if (ops !== undefined && capabilities !== undefined) {
+    vocabulary = { ops: readOps(ops), capabilities: readCapabilityTypes(capabilities) };
+  }
+}
+
+/** An answer the page can do without: `undefined` where the server gave an error or went away. */
+async function answerOf(call: Promise<Json>): Promise<Json | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof Fault) return undefined;
+    throw error;
+  }
 }
 
 // An open link pasted into this tab's address bar changes only the fragment.

@@ -32,6 +32,7 @@ export const TEXTS = {
   sending: "Sending the script …",
   starting: "Waiting for the model …",
   step: (step: number, steps: number) => `Step ${step} of ${steps}`,
+  picturesAtOnce: (count: number) => `${count} pictures at once`,
   pictureNumber: (number: number) => `Picture ${number}`,
   eta: (seconds: number) => (seconds < 1 ? "almost there" : `about ${seconds} s left`),
   progress: "Progress",
@@ -72,7 +73,7 @@ export const TEXTS = {
   guideTitle: "What can the model draw?",
   guideText: "A model knows the words it was shown. These are the ones this server's models know.",
   guideLoading: "Asking the server …",
-  guideNone: "This server has no model that you may use.",
+  guideNone: "This server has no model.",
   guideFailed: (message: string) => `The server could not say: ${message}`,
   guideExamples: "Try one",
   guideWords: {

@@ -6,7 +6,7 @@ import { EditorState } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import type { Place } from "../protocol/fault";
 import { scriptCompletion, type Vocabulary } from "./completion";
-import { type Check, faultMark, markFault, rangeOf, scriptChecks } from "./marks";
+import { type Check, checkAgain, faultMark, markFault, rangeOf, scriptChecks } from "./marks";
 import { scriptSyntax } from "./syntax";
 import { editorTheme } from "./theme";
 
@@ -75,6 +75,10 @@ export class ScriptEditor {
       selection: { anchor: 0 },
       scrollIntoView: true,
     });
+  }
+
+  checkAgain(): void {
+    this.#view.dispatch({ effects: checkAgain.of(null) });
   }
 
   /** Marks where a run stopped, or takes the mark away. */

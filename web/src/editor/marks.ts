@@ -8,10 +8,14 @@ const CHECK_DELAY_MS = 350;
 /** Checks a script; gives nothing while that cannot be done. */
 export type Check = (source: string) => Promise<readonly Diagnostic[]>;
 
+/** Has the script checked once more: what can check it is there now. */
+export const checkAgain = StateEffect.define<null>();
+
 /** Underlines what `check` finds a moment after the last keystroke. */
 export function scriptChecks(check: Check): Extension {
   return linter(async ({ state }) => (await check(state.doc.toString())).map((found) => markOf(state.doc, found)), {
     delay: CHECK_DELAY_MS,
+    needsRefresh: ({ transactions }) => transactions.some(({ effects }) => effects.some((one) => one.is(checkAgain))),
   });
 }
 

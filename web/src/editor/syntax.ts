@@ -9,7 +9,7 @@ const FORMS = new Set(
   ),
 );
 
-const ATOM_END = /[\s()[\]{}"';]/;
+const ATOM_END = /[\s,()[\]{}"';]/;
 
 interface Bracket {
   readonly open: string;
@@ -25,7 +25,7 @@ interface State {
 
 function token(stream: StringStream, state: State): string | null {
   if (state.inString) return string(stream, state);
-  if (stream.eatSpace()) return null;
+  if (stream.eatWhile(/[\s,]/)) return null;
   const next = stream.next();
   switch (next) {
     case ";":

@@ -46,10 +46,10 @@ export class Guide {
   }
 
   #describe(model: Model): HTMLElement {
-    const { title, description, width, height, steps, draws, examples } = model;
+    const { title, description, size, steps, draws, examples } = model;
     const article = element("article", {}, element("h3", {}, title), element("p", {}, description));
-    if (width !== undefined && height !== undefined && steps !== undefined) {
-      article.append(element("p", { className: "soft" }, TEXTS.guideFacts(width, height, steps)));
+    if (size !== undefined && steps !== undefined) {
+      article.append(element("p", { className: "soft" }, TEXTS.guideFacts(...size, steps)));
     }
     if (examples.length > 0) {
       const tries = examples.map((prompt) => {

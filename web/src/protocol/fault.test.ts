@@ -12,10 +12,10 @@ test("an error's place is read, and its end guessed where it is missing", () => 
 });
 
 test("a rejected script stands at its first diagnostic and takes its hint", () => {
-  const span = { line: 2, column: 1, end_line: 2, end_column: 5 };
+  const place = { line: 2, column: 1, end_line: 2, end_column: 5 };
   const fault = readFault({
     message: "rejected",
-    data: { kind: "unbound", diagnostics: [{ severity: "error", message: "m", hint: "did you mean `a`?", span }] },
+    data: { kind: "unbound", diagnostics: [{ severity: "error", message: "m", hint: "did you mean `a`?", ...place }] },
   });
   expect(fault.place).toEqual({ line: 2, column: 1, endLine: 2, endColumn: 5 });
   expect(fault.hint).toBe("did you mean `a`?");

@@ -55,12 +55,12 @@ export function readFault(error: Json | undefined): Fault {
 
 export function readDiagnostics(value: Json | undefined): Diagnostic[] {
   return listOf(value).map((item) => {
-    const { severity, message, hint, span, ...where } = objectOf(item);
+    const { severity, message, hint, ...where } = objectOf(item);
     return {
       severity: severity === "warning" || severity === "info" ? severity : "error",
       message: textOf(message) ?? "",
       hint: textOf(hint),
-      place: readPlace(objectOf(span)) ?? readPlace(where),
+      place: readPlace(where),
     };
   });
 }

@@ -1,20 +1,25 @@
 import { type Fault, readFault } from "./fault";
 import { type Json, type JsonObject, numberOf, textOf } from "./json";
 
-/** What a running job tells. `seq` grows with every event of a job, so that a gap can be filled from `jobs.events`. */
+/**
+ * What a running job tells. `seq` grows with every event of a job, so that a gap can be filled from `jobs.events`.
+ * `call` tells the pictures apart that are being made at the same time.
+ */
 export type JobEvent = { readonly job: string; readonly seq: number } & (
   | { readonly kind: "started" }
   | {
       readonly kind: "progress";
+      readonly call: string;
       readonly step: number;
       readonly steps: number;
       readonly fraction: number;
       readonly etaMs: number | undefined;
     }
-  | { readonly kind: "preview"; readonly image: string }
+  | { readonly kind: "preview"; readonly call: string; readonly image: string }
   | { readonly kind: "log"; readonly text: string }
   | {
       readonly kind: "asset";
+      readonly call: string;
       readonly asset: string;
       readonly url: string;
       readonly width: number;
@@ -29,6 +34,7 @@ export function readJobEvent(method: string, params: JsonObject): JobEvent | und
   const job = textOf(params["job"]);
   if (job === undefined || !method.startsWith("job.")) return undefined;
   const head = { job, seq: numberOf(params["seq"]) ?? 0 };
+  const call = textOf(params["call"]) ?? "";
   switch (method.slice("job.".length)) {
     case "started":
       return { ...head, kind: "started" };
@@ -36,16 +42,17 @@ export function readJobEvent(method: string, params: JsonObject): JobEvent | und
       const step = numberOf(params["step"]) ?? 0;
       const steps = numberOf(params["steps"]) ?? 0;
       const fraction = numberOf(params["fraction"]) ?? (steps > 0 ? step / steps : 0);
-      return { ...head, kind: "progress", step, steps, fraction, etaMs: numberOf(params["eta_ms"]) };
+      return { ...head, kind: "progress", call, step, steps, fraction, etaMs: numberOf(params["eta_ms"]) };
     }
     case "preview":
-      return { ...head, kind: "preview", image: textOf(params["image"]) ?? "" };
+      return { ...head, kind: "preview", call, image: textOf(params["image"]) ?? "" };
     case "log":
       return { ...head, kind: "log", text: textOf(params["text"]) ?? "" };
     case "asset":
       return {
         ...head,
         kind: "asset",
+        call,
         asset: textOf(params["asset"]) ?? "",
         url: textOf(params["image_url"]) ?? "",
         width: numberOf(params["width"]) ?? 0,

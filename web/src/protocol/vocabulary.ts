@@ -1,6 +1,9 @@
 import { type Json, listOf, objectOf, textOf } from "./json";
 
-/** A parameter of an op or a method; one that takes an options object lists that object's fields. */
+/**
+ * A parameter of an op or a method; one that takes an options object lists that object's fields. An option that goes
+ * by two names is known here by its alias, which is written like the methods are.
+ */
 export interface Parameter {
   readonly name: string;
   readonly type: string;
@@ -53,9 +56,9 @@ function readOp(item: Json, nameKey: string): Op {
 }
 
 function readParameter(item: Json): Parameter {
-  const { name, type, description, optional, fields } = objectOf(item);
+  const { name, alias, type, description, optional, fields } = objectOf(item);
   return {
-    name: textOf(name) ?? "",
+    name: textOf(alias) ?? textOf(name) ?? "",
     type: textOf(type) ?? "",
     description: textOf(description) ?? "",
     optional: optional === true,

@@ -1,6 +1,6 @@
 import { element } from "../page/element";
 import { TEXTS } from "../texts";
-import type { Run } from "./run";
+import { progressOf, type Run } from "./run";
 
 /** Tells screen readers how a run goes: at its start, at every quarter, at its end. */
 export class Announcer {
@@ -15,16 +15,16 @@ export class Announcer {
   }
 }
 
-function wordsFor({ phase, progress, pictures, fault }: Run): string {
-  switch (phase) {
+function wordsFor(run: Run): string {
+  switch (run.phase) {
     case "done":
-      return TEXTS.announceDone(pictures.length);
+      return TEXTS.announceDone(run.pictures.length);
     case "cancelled":
       return TEXTS.announceCancelled;
     case "failed":
-      return TEXTS.announceFailed(fault?.message ?? "");
+      return TEXTS.announceFailed(run.fault?.message ?? "");
     default: {
-      const quarter = Math.floor((progress?.fraction ?? 0) * 4) * 25;
+      const quarter = Math.floor((progressOf(run)?.fraction ?? 0) * 4) * 25;
       return quarter === 0 ? TEXTS.announceRunning : TEXTS.announceStep(quarter);
     }
   }

@@ -26,23 +26,22 @@ export const EXAMPLES: readonly [Example, ...Example[]] = [
     id: "variations",
     title: "Four variations",
     group: "picture",
-    source: `; The same words with four seeds, drawn side by side.
+    source: `; The same words with the seeds 1 to 4.
 (let draw (get-capability "diffusers.generate"))
-(par.map [1 2 3 4]
-  (lambda [seed] (draw.textToImage "a yellow star at night" {:seed seed})))`,
+(draw.textToImage "a yellow star at night" {:seed 1 :batch 4})`,
   },
   {
     id: "scenes",
     title: "Scenes in a grid",
     group: "picture",
-    source: `; One script, four scenes.
+    source: `; Four scenes, drawn at the same time.
 (let draw (get-capability "diffusers.generate"))
 (let scenes ["a blue house by day"
              "a green tree at sunset"
              "a white moon at night"
              "a red heart on a pink background"])
 (par.map scenes
-  (lambda [scene] (draw.textToImage scene {:seed 3 :steps 20})))`,
+  (lambda [scene] (draw.textToImage scene {:seed 3})))`,
   },
   {
     id: "negative",

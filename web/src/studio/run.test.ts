@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type JobEvent, readJobEvent } from "../protocol/jobs";
 import type { JsonObject } from "../protocol/json";
-import { advance, isActive, newRun, type Run } from "./run";
+import { advance, isActive, newRun, progressOf, type Run } from "./run";
 
 const RUNNING: Run = { ...newRun("(draw)"), job: "j_1", phase: "running" };
 
@@ -17,8 +17,8 @@ const picture = (name: string, seed: number) => ({ ...asset(name), image: "AA=="
 const after = (...events: JobEvent[]) => events.reduce(advance, RUNNING);
 
 test("progress tells the step, the fraction and the time left", () => {
-  const { progress } = after(event("progress", 1, { step: 5, steps: 20, fraction: 0.25, eta_ms: 900 }));
-  expect(progress).toEqual({ step: 5, steps: 20, fraction: 0.25, etaMs: 900 });
+  const run = after(event("progress", 1, { step: 5, steps: 20, fraction: 0.25, eta_ms: 900 }));
+  expect(progressOf(run)).toEqual({ step: 5, steps: 20, fraction: 0.25, etaMs: 900 });
 });
 
 test("events of other jobs and events taken before change nothing", () => {
@@ -29,8 +29,24 @@ test("events of other jobs and events taken before change nothing", () => {
 
 test("a finished picture takes the place of its preview", () => {
   const run = after(event("preview", 1, { image: "data:," }), event("asset", 2, asset("aa")));
-  expect(run.preview).toBeUndefined();
+  expect(run.emerging).toEqual([]);
   expect(run.pictures.map((one) => one.asset)).toEqual(["aa"]);
+});
+
+test("pictures made at the same time are told apart, and their progress is the mean", () => {
+  const run = after(
+    event("progress", 1, { call: "a", step: 10, steps: 20, eta_ms: 500 }),
+    event("progress", 2, { call: "b", step: 5, steps: 20, eta_ms: 900 }),
+    event("preview", 3, { call: "b", image: "data:b" }),
+  );
+  expect(run.emerging.map(({ call, preview }) => [call, preview])).toEqual([
+    ["a", undefined],
+    ["b", "data:b"],
+  ]);
+  expect(progressOf(run)).toMatchObject({ fraction: 0.375, etaMs: 900 });
+  expect(advance(run, event("asset", 4, { call: "a", ...asset("aa") })).emerging.map(({ call }) => call)).toEqual([
+    "b",
+  ]);
 });
 
 test("the result's pictures are shown with seed and notes, in the result's order", () => {
@@ -65,7 +81,7 @@ test("a failure keeps its error and lets the progress go", () => {
     event("progress", 1, { step: 1, steps: 2 }),
     event("failed", 2, { error: { message: "No.", data: { kind: "denied" } } }),
   );
-  expect(run).toMatchObject({ phase: "failed", progress: undefined, fault: { kind: "denied" } });
+  expect(run).toMatchObject({ phase: "failed", emerging: [], fault: { kind: "denied" } });
   expect(isActive(run)).toBe(false);
 });
 

@@ -3,7 +3,14 @@ import type { JobEvent } from "../protocol/jobs";
 import type { Json } from "../protocol/json";
 import { type Picture, picturesIn } from "../protocol/pictures";
 
-/** How far the picture being made is. */
+/** A picture that is being made. */
+export interface Emerging {
+  readonly call: string;
+  readonly progress: Progress | undefined;
+  readonly preview: string | undefined;
+}
+
+/** How far a picture is. */
 export interface Progress {
   readonly step: number;
   readonly steps: number;
@@ -18,8 +25,8 @@ export interface Run {
   /** The last event taken: what comes again after a reconnection is known by it. */
   readonly seq: number;
   readonly phase: "sending" | "running" | "cancelling" | "done" | "failed" | "cancelled";
-  readonly progress: Progress | undefined;
-  readonly preview: string | undefined;
+  /** The pictures being made, in the order they were begun. */
+  readonly emerging: readonly Emerging[];
   readonly log: readonly string[];
   /** Every picture made so far, in the order they came. */
   readonly made: readonly Picture[];
@@ -35,8 +42,7 @@ export function newRun(source: string): Run {
     job: undefined,
     seq: -1,
     phase: "sending",
-    progress: undefined,
-    preview: undefined,
+    emerging: [],
     log: [],
     made: [],
     pictures: [],
@@ -58,16 +64,16 @@ export function advance(run: Run, event: JobEvent): Run {
       return next;
     case "progress": {
       const { step, steps, fraction, etaMs } = event;
-      return { ...next, progress: { step, steps, fraction, etaMs } };
+      return { ...next, emerging: told(run.emerging, event.call, { progress: { step, steps, fraction, etaMs } }) };
     }
     case "preview":
-      return { ...next, preview: event.image };
+      return { ...next, emerging: told(run.emerging, event.call, { preview: event.image }) };
     case "log":
       return { ...next, log: [...run.log, event.text] };
     case "asset": {
-      const { asset, url, width, height } = event;
+      const { asset, url, width, height, call } = event;
       const made = joined(run.made, [{ asset, url, width, height, seed: undefined, notes: [] }]);
-      return { ...next, made, pictures: made, preview: undefined, progress: undefined };
+      return { ...next, made, pictures: made, emerging: run.emerging.filter((one) => one.call !== call) };
     }
     case "done": {
       const own = picturesIn(event.result);
@@ -86,7 +92,28 @@ export function fail(run: Run, fault: Fault): Run {
 }
 
 function settled(run: Run): Run {
-  return { ...run, progress: undefined, preview: undefined };
+  return { ...run, emerging: [] };
+}
+
+/** How far the pictures being made are together: their mean, and the time until the last is ready. */
+export function progressOf({ emerging }: Run): Progress | undefined {
+  const told = emerging.map(({ progress }) => progress).filter((progress) => progress !== undefined);
+  const first = told[0];
+  if (first === undefined) return undefined;
+  const etas = told.map(({ etaMs }) => etaMs).filter((etaMs) => etaMs !== undefined);
+  return {
+    step: first.step,
+    steps: first.steps,
+    fraction: told.reduce((sum, { fraction }) => sum + fraction, 0) / told.length,
+    etaMs: etas.length > 0 ? Math.max(...etas) : undefined,
+  };
+}
+
+/** What is known of `call`, renewed; a call not heard of before comes last. */
+function told(emerging: readonly Emerging[], call: string, news: Partial<Emerging>): Emerging[] {
+  const known = emerging.some((one) => one.call === call);
+  const all = known ? emerging : [...emerging, { call, progress: undefined, preview: undefined }];
+  return all.map((one) => (one.call === call ? { ...one, ...news } : one));
 }
 
 /** Both lists with each asset once; the later telling of an asset knows more (its seed, its notes) and wins. */

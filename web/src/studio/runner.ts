@@ -60,11 +60,8 @@ export class Runner {
     if (run?.job === undefined || !isActive(run)) return;
     const { job } = run;
     try {
-      const missed = await this.#connection.call("jobs.events", { job, after: run.seq });
-      for (const item of listOf(missed)) {
-        const { method, params } = objectOf(item);
-        this.#take(readJobEvent(textOf(method) ?? "", objectOf(params)));
-      }
+      const missed = await this.#connection.call("jobs.events", { job, after: Math.max(run.seq, 0) });
+      for (const item of listOf(missed).map(objectOf)) this.#take(readJobEvent(textOf(item["event"]) ?? "", item));
     } catch (error) {
       const fault = asFault(error);
       const now = this.run.value;

@@ -4,7 +4,7 @@ import { type Child, element } from "../page/element";
 import { ICONS } from "../page/icons";
 import type { Picture } from "../protocol/pictures";
 import { TEXTS } from "../texts";
-import { isActive, type Run } from "./run";
+import { isActive, progressOf, type Run } from "./run";
 import { describe } from "./value";
 
 export interface StageNeeds {
@@ -72,37 +72,42 @@ export class Stage {
     if (tiles[0] !== undefined) choose(first, tiles[0]);
   }
 
-  #showProgress({ phase, progress, made }: Run, active: boolean): void {
+  #showProgress(run: Run, active: boolean): void {
     this.#progress.hidden = !active;
     if (!active) return;
+    const progress = progressOf(run);
     if (progress === undefined) {
       this.#bar.removeAttribute("value");
-      this.#step.textContent = phase === "sending" ? TEXTS.sending : TEXTS.starting;
+      this.#step.textContent = run.phase === "sending" ? TEXTS.sending : TEXTS.starting;
       this.#eta.textContent = "";
     } else {
       this.#bar.value = progress.fraction;
-      const step = TEXTS.step(progress.step, progress.steps);
-      this.#step.textContent = made.length > 0 ? `${TEXTS.pictureNumber(made.length + 1)} · ${step}` : step;
+      this.#step.textContent = whereabouts(run, TEXTS.step(progress.step, progress.steps));
       this.#eta.textContent = progress.etaMs === undefined ? "" : TEXTS.eta(Math.round(progress.etaMs / 1000));
     }
-    if (phase === "cancelling") this.#step.textContent = TEXTS.cancelling;
+    if (run.phase === "cancelling") this.#step.textContent = TEXTS.cancelling;
   }
 
-  #showWork({ made, preview }: Run): void {
+  #showWork({ made, emerging }: Run): void {
     this.#facts.replaceChildren();
-    // The tiles stay while only the preview changes: nothing flickers.
-    const key = made.map(({ asset }) => asset).join(" ");
+    const calls = emerging.length > 0 ? emerging.map(({ call }) => call) : [""];
+    // The tiles stay while only previews change: nothing flickers.
+    const key = [...made.map(({ asset }) => asset), ...calls].join(" ");
     if (this.#shown !== key) {
       this.#shown = key;
+      const several = made.length + calls.length > 1;
       const finished = made.map((picture) => element("div", { className: "tile" }, pictureImage(picture)));
-      const emerging = element("div", { className: made.length > 0 ? "tile emerging" : "emerging" });
-      this.#fill(made.length > 0 ? "several" : "one", ...finished, emerging);
+      const coming = calls.map(() => element("div", { className: several ? "tile emerging" : "emerging" }));
+      this.#fill(several ? "several" : "one", ...finished, ...coming);
     }
-    const emerging = this.#canvas.querySelector(".emerging");
-    if (preview === undefined || emerging === null) return;
-    const image = emerging.querySelector("img") ?? element("img", { alt: TEXTS.preview, className: "preview" });
-    image.src = preview;
-    if (!image.isConnected) emerging.append(image);
+    const tiles = this.#canvas.querySelectorAll(".emerging");
+    for (const [index, { preview }] of emerging.entries()) {
+      const tile = tiles[index];
+      if (preview === undefined || tile === undefined) continue;
+      const image = tile.querySelector("img") ?? element("img", { alt: TEXTS.preview, className: "preview" });
+      image.src = preview;
+      if (!image.isConnected) tile.append(image);
+    }
   }
 
   #showValue({ result }: Run): void {
@@ -156,6 +161,12 @@ export class Stage {
     this.#canvas.dataset["kind"] = kind;
     this.#canvas.replaceChildren(...children.filter((child) => child !== undefined));
   }
+}
+
+/** Which picture is at which step, where there is more than one. */
+function whereabouts({ made, emerging }: Run, step: string): string {
+  if (emerging.length > 1) return `${TEXTS.picturesAtOnce(emerging.length)} · ${step}`;
+  return made.length > 0 ? `${TEXTS.pictureNumber(made.length + 1)} · ${step}` : step;
 }
 
 function pictureImage({ url, width, height, seed }: Picture): HTMLImageElement {

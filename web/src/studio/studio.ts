@@ -95,6 +95,11 @@ export class Studio {
     this.#editor.focus();
   }
 
+  /** The server is there, perhaps again: what can be known of the script is asked anew. */
+  refresh(): void {
+    this.#editor.checkAgain();
+  }
+
   #onKey(event: KeyboardEvent): void {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
