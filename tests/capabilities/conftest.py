@@ -1,0 +1,105 @@
+"""What the tests of capabilities share: a kernel in memory, and a drawer of real PNGs at the engine's seam."""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+from PIL import Image as Pillow
+
+from mintaka.capabilities.diffusion.generate import Generate
+from mintaka.capabilities.grant import Grant
+from mintaka.capabilities.kernel import Kernel
+from mintaka.capabilities.minting import Mint
+from mintaka.capabilities.registry import Registry
+from mintaka.capabilities.value import CapabilityValue
+from mintaka.engine.models import ModelFolder
+from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
+from mintaka.runtime.budget import Budget
+from mintaka.runtime.powers import Powers
+from mintaka.runtime.run import Run
+from mintaka.storage.blobs import Blobs
+from mintaka.storage.database import Database
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Crayon:
+    """An engine that draws a plain picture in the colour of its seed, step by step, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[TextToImage] = []
+        self.before_step: Callable[[int], None] = lambda step: None
+
+    async def text_to_image(self, request: TextToImage, on_step: OnStep) -> list[Picture]:
+        self.asked.append(request)
+        for step in range(1, request.steps + 1):
+            self.before_step(step)
+            on_step(Step(step, request.steps, b"RIFF" if request.previews else None))
+        return [self._draw(request, request.seed + number) for number in range(request.batch)]
+
+    def _draw(self, request: TextToImage, seed: int) -> Picture:
+        out = io.BytesIO()
+        Pillow.new("RGB", (request.width, request.height), (seed % 256, 0, 0)).save(out, "PNG")
+        return Picture(out.getvalue(), request.width, request.height, seed, ("drawn with a crayon",))
+
+
+@dataclass
+class World:
+    """Everything a capability needs around it."""
+
+    database: Database
+    kernel: Kernel
+    engine: Crayon
+    blobs: Blobs
+    clock: Clock
+    events: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    random: Random = field(default_factory=lambda: Random(1))
+
+    def root(self, type: str = "diffusers.generate", holder: str = "ann") -> CapabilityValue:
+        held = next(each for each in self.kernel.bootstrap(holder) if each.type == type)
+        return CapabilityValue(self.kernel, holder, held.id, type)
+
+    def narrow(self, parent: CapabilityValue, restrictions: object = None, limits: object = None) -> CapabilityValue:
+        child = self.kernel.delegate(parent.holder, parent.id, restrictions, limits)
+        return CapabilityValue(self.kernel, parent.holder, child.id, child.type)
+
+    def run(self, *held: CapabilityValue) -> Run:
+        grant = Grant(self.kernel, "ann", [each.id for each in held])
+        emit = lambda kind, data: self.events.append((kind, data))  # noqa: E731
+        return Run(Budget(), Powers(self.clock, self.random, emit, {Grant: grant}))
+
+
+def write_model(folder: Path, name: str, **facts: object) -> None:
+    (folder / name).mkdir(parents=True)
+    (folder / name / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+    sidecar = {"title": name, "size": [256, 192], "steps": 20, "guidance_scale": 4.5, "scheduler": "dpmpp_2m"}
+    (folder / name / "mintaka.json").write_text(json.dumps({**sidecar, **facts}))
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> ModelFolder:
+    write_model(tmp_path / "models", "alpha", examples=["a large red heart"])
+    write_model(tmp_path / "models", "beta", size=[64, 64], scheduler=None)
+    return ModelFolder([tmp_path / "models"])
+
+
+@pytest.fixture
+def world(tmp_path: Path, models: ModelFolder) -> Iterator[World]:
+    database = Database("sqlite://")
+    engine, blobs, clock, bits = Crayon(), Blobs(tmp_path / "blobs"), Clock(), Random(7)
+    registry = Registry([Mint(), Generate(engine, models, blobs)])
+    kernel = Kernel(database, registry, clock=clock, token_bytes=bits.randbytes, key=bytes(range(32)))
+    yield World(database, kernel, engine, blobs, clock)
+    database.close()
