@@ -117,17 +117,16 @@ class Connection:
         return job
 
     async def events(self, job: str) -> AsyncIterator[Event]:
-        """The events of a job started on this connection, to its end."""
+        """The events of a job started on this connection, to its end; leaving early, one can go on later."""
         queue = self._events.setdefault(job, asyncio.Queue())
         if self._lost:
             queue.put_nowait(None)
-        try:
-            while (event := await queue.get()) is not None:
-                yield event
-                if event.final:
-                    return
-        finally:
-            self._events.pop(job, None)
+        while (event := await queue.get()) is not None:
+            if event.final:
+                self._events.pop(job, None)
+            yield event
+            if event.final:
+                return
 
     async def check(self, script: str | Sequence[object]) -> Mapping[str, object]:
         """What the server's checker says of a script: ``{ok, diagnostics, …}``; nothing runs."""

@@ -1,8 +1,8 @@
 """What a client may have to handle.
 
-    ClientError
-    ├── ConnectionLost    the server cannot be reached, or went away
-    └── RemoteError       the server answered with an error
+ClientError
+├── ConnectionLost    the server cannot be reached, or went away
+└── RemoteError       the server answered with an error
 """
 
 from collections.abc import Mapping

@@ -42,10 +42,20 @@ class RemoteCapability:
 
 def decode(value: object) -> object:
     """Turn a result's JSON into Python values, with `RemoteImage` and `RemoteCapability` in their places."""
+    # Loops, not comprehensions: results may be 512 levels deep, and those would cost two frames a level.
     if isinstance(value, list):
-        return [decode(item) for item in value]
+        items: list[object] = []
+        for item in value:
+            items.append(decode(item))
+        return items
     if isinstance(value, dict):
-        return _image(value) or _capability(value) or {key: decode(item) for key, item in value.items()}
+        known = _image(value) or _capability(value)
+        if known is not None:
+            return known
+        members: dict[str, object] = {}
+        for key, member in value.items():
+            members[key] = decode(member)
+        return members
     return value
 
 

@@ -47,13 +47,16 @@ class Application:
         self._database = Database(folder.database_url)
         blobs = Blobs(folder.blobs)
 
+        def worker_says(line: str) -> None:
+            powers.log.info("worker", line=line)
+
         # The engine: models, and one worker process that is started with the first picture.
         self._models = ModelFolder((*settings.models, shipped_models()))
         self._engine = Engine(
             self._models,
             device=settings.device,
             threads=settings.threads,
-            log=lambda line: powers.log.info("worker", line=line),
+            log=worker_says,
             token_bytes=powers.token_bytes,
         )
         self._preload = settings.preload

@@ -1,8 +1,8 @@
 """One WebSocket: frames in, answers and notifications out, in order, within limits.
 
-Requests run concurrently, each as a task of the connection; when the connection closes, what it awaited is cancelled and
-nothing else. Nobody waits for a slow reader: what is not sent yet is kept up to a limit, then the connection is closed
-with 1013.
+Requests run concurrently, each as a task of the connection; when the connection closes, what it awaited is cancelled
+and nothing else. Nobody waits for a slow reader: what is not sent yet is kept up to a limit, then the connection is
+closed with 1013.
 """
 
 import asyncio

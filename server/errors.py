@@ -1,8 +1,8 @@
 """The protocol's closed set of errors: every kind, its code, and how anything that went wrong is told to a client.
 
 An error on the wire is ``{code, message, data: {kind, op, line, column, path, hint, …}}``. What a client reads never
-contains a traceback, a path of the machine, SQL, a handle or a secret: errors that are not ours are logged in full under
-a reference number, and the client gets the number.
+contains a traceback, a path of the machine, SQL, a handle or a secret: errors that are not ours are logged in full
+under a reference number, and the client gets the number.
 """
 
 from collections.abc import Mapping

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Sequence
 
 from mintaka.engine.errors import EngineError
-from mintaka.lang.diagnostics import Diagnostic
-from mintaka.lang.tree import Span
+from mintaka.lang.diagnostics import Code, Diagnostic
 from mintaka.runtime.errors import ScriptError
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.powers import Log
 from mintaka.storage.errors import StorageFailed
 
-CHECKED_KINDS = frozenset({Kind.ARITY, Kind.TYPE, Kind.UNKNOWN_OP, Kind.UNBOUND})
-"""Kinds the checker finds before anything runs; the error carries them instead of ``script_rejected``."""
+CHECKED_KINDS = {
+    Code.ARITY: Kind.ARITY,
+    Code.TYPE: Kind.TYPE,
+    Code.UNKNOWN_OP: Kind.UNKNOWN_OP,
+    Code.UNBOUND: Kind.UNBOUND,
+}
+"""What the checker finds before anything runs and the error names instead of ``script_rejected``."""
 
 TOLD_KINDS = frozenset(Kind) - {Kind.INTERNAL}
 """Kinds whose message is meant for the client."""
@@ -49,15 +53,14 @@ def where(error: ScriptError) -> dict[str, object]:
     if error.op is not None:
         data["op"] = error.op
     if error.span is not None:
-        data.update(position(error.span))
+        data.update(error.span.to_json())
     return data
 
 
 def rejected(diagnostics: Sequence[Diagnostic]) -> Fault:
     """The error of a script the parser or the checker refused."""
     first = diagnostics[0]
-    kind = Kind(first.code) if first.code in CHECKED_KINDS else Kind.SCRIPT_REJECTED
+    kind = CHECKED_KINDS.get(first.code, Kind.SCRIPT_REJECTED)
     data: dict[str, object] = {"diagnostics": [diagnostic.to_json() for diagnostic in diagnostics]}
-    if first.span is not None:
-        data.update(position(first.span))
+    data.update(first.span.to_json())
     return Fault(kind, first.message, hint=first.hint, data=data)

@@ -23,7 +23,7 @@ Attend = Callable[[WebSocket], Awaitable[None]]
 
 
 def routes(attend: Attend, assets: Assets, site: Site, tokens: Tokens, version: str, status: Status) -> Starlette:
-    """WebSockets at ``/`` and ``/rpc``; ``/health``; pictures under ``/assets/``; the page and its files for the rest."""
+    """WebSockets at ``/`` and ``/rpc``; ``/health``; pictures under ``/assets/``; the page and its files."""
 
     async def health(request: Request) -> Response:
         answer: dict[str, object] = {"status": "ok", "version": version}

@@ -94,7 +94,9 @@ def bind(method: Method, given: Mapping[str, object] | Sequence[object]) -> Para
         where = ".".join(str(part) for part in first["loc"])
         raise Fault(
             Kind.INVALID_PARAMS,
-            f"Parameter `{where}` of `{method.name}`: {first['msg']}." if where else f"`{method.name}`: {first['msg']}.",
+            f"Parameter `{where}` of `{method.name}`: {first['msg']}."
+            if where
+            else f"`{method.name}`: {first['msg']}.",
             hint=f"It takes {', '.join(fields) or 'no parameters'}.",
             data={"parameter": where},
         ) from None

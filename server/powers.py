@@ -6,23 +6,18 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 
 class Log(Protocol):
     """Where events are written: a name for what happened, and facts."""
 
-    def info(self, event: str, **facts: Any) -> object:
+    def info(self, event: str, **facts: Any) -> None:
         """Something worth knowing."""
-        ...
 
-    def warning(self, event: str, **facts: Any) -> object:
-        """Something somebody may want to look at."""
-        ...
-
-    def error(self, event: str, **facts: Any) -> object:
+    def error(self, event: str, **facts: Any) -> None:
         """Something went wrong; ``exc_info`` is the exception."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,35 +36,27 @@ class ServerPowers:
 class StderrLog:
     """structlog, one JSON object a line on stderr. It is imported with the first event: a quiet start is quicker."""
 
-    def __init__(self) -> None:
-        self._log: Log | None = None
-
-    def info(self, event: str, **facts: Any) -> object:
+    def info(self, event: str, **facts: Any) -> None:
         """Something worth knowing."""
-        return self._made().info(event, **facts)
+        self._made.info(event, **facts)
 
-    def warning(self, event: str, **facts: Any) -> object:
-        """Something somebody may want to look at."""
-        return self._made().warning(event, **facts)
-
-    def error(self, event: str, **facts: Any) -> object:
+    def error(self, event: str, **facts: Any) -> None:
         """Something went wrong; ``exc_info`` is the exception."""
-        return self._made().error(event, **facts)
+        self._made.error(event, **facts)
 
-    def _made(self) -> Log:
-        if self._log is None:
-            import structlog
+    @cached_property
+    def _made(self) -> Any:
+        import structlog
 
-            self._log = structlog.wrap_logger(
-                structlog.WriteLogger(sys.stderr),
-                processors=[
-                    structlog.processors.add_log_level,
-                    structlog.processors.TimeStamper(fmt="iso", utc=True),
-                    structlog.processors.format_exc_info,
-                    structlog.processors.JSONRenderer(),
-                ],
-            )
-        return self._log
+        return structlog.wrap_logger(
+            structlog.WriteLogger(sys.stderr),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
 
 
 def real_powers() -> ServerPowers:

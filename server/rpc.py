@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import orjson
 
 from mintaka.server.errors import Fault, Kind
@@ -62,8 +62,8 @@ def read(frame: str | bytes, limits: FrameLimits) -> Incoming:
     try:
         message = _parse_text(frame, limits) if isinstance(frame, str) else _parse_binary(frame, limits)
         _refuse_deep(message, limits)
-    except Fault as fault:
-        return Incoming((Refusal(None, fault),))
+    except Fault as refusal:
+        return Incoming((Refusal(None, refusal),))
     if not isinstance(message, list):
         return Incoming((_read_one(message),))
     if not message:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from mintaka.runtime.compiler import Program
+from mintaka.runtime.execute import Outcome
 from pydantic import Field
 
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import Kernel
-from mintaka.runtime.compiler import Program
-from mintaka.runtime.execute import Outcome
 from mintaka.runtime.powers import Emit
 from mintaka.runtime.values import Value
 from mintaka.server.connection import Caller, Reply
@@ -22,11 +22,11 @@ from mintaka.server.wire import HANDLE, Wire
 class BudgetParams(Params):
     """How much a run may use; what is left out is the default, and nothing may exceed the server's maxima."""
 
-    fuel: int | None = Field(None, gt=0)
-    depth: int | None = Field(None, gt=0)
-    deadline_s: float | None = Field(None, gt=0)
-    calls: int | None = Field(None, gt=0)
-    memory: int | None = Field(None, gt=0)
+    fuel: int | None = Field(default=None, gt=0)
+    depth: int | None = Field(default=None, gt=0)
+    deadline_s: float | None = Field(default=None, gt=0)
+    calls: int | None = Field(default=None, gt=0)
+    memory: int | None = Field(default=None, gt=0)
 
 
 class ScriptParams(Params):
@@ -48,7 +48,7 @@ class ExecuteParams(ScriptParams):
 
     args: list[Any] = Field(default_factory=list, description="What std.args gives")
     params: dict[str, Any] = Field(default_factory=dict, description="Values of its (params …)")
-    grant: list[Any] | None = Field(None, description="Capabilities it may look up; without, all you hold")
+    grant: list[Any] | None = Field(default=None, description="Capabilities it may look up; without, all you hold")
     mode: Literal["result", "job"] = "result"
     budget: BudgetParams = BudgetParams(fuel=None, depth=None, deadline_s=None, calls=None, memory=None)
 
@@ -151,7 +151,9 @@ class ScriptMethods:
 
     def _held_methods(self, caller: Caller) -> list[str]:
         held = {each.type for each in self._kernel.held(caller.session.principal)}
-        return [f"{type.name}.{method}" for type in self._kernel.registry if type.name in held for method in type.methods]
+        return [
+            f"{type.name}.{method}" for type in self._kernel.registry if type.name in held for method in type.methods
+        ]
 
     def _in_order(self, name: str, given: Mapping[str, object] | Sequence[object]) -> list[object]:
         """Named parameters in the op's order; the last one of many is a list of them."""

@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mintaka import stdlib
-from mintaka.capabilities import ops as capability_ops
 from mintaka.lang.checker import check as check_tree
-from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
 from mintaka.lang.parser import parse
 from mintaka.lang.printer import print_tree
-from mintaka.lang.tree import Node, from_json, to_json
-from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import Program, compile_tree
 from mintaka.runtime.execute import Outcome, execute
+
+from mintaka import stdlib
+from mintaka.capabilities import ops as capability_ops
+from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
+from mintaka.lang.tree import Node, from_json, to_json
+from mintaka.runtime.budget import Budget
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Emit, Powers
 from mintaka.runtime.values import Value

@@ -1,4 +1,4 @@
-"""Signing in, and looking at what one may do: ``auth ping rpc.discover get_capability_metadata models.list capabilities.…``."""
+"""Signing in, and what one may do: ``auth ping get_capability_metadata models.list capabilities.…``."""
 
 import asyncio
 from typing import Any
@@ -31,8 +31,8 @@ class DelegateParams(Params):
     cap: Any
     restrictions: dict[str, Any] = Field(default_factory=dict)
     limits: dict[str, Any] = Field(default_factory=dict)
-    label: str | None = Field(None, max_length=200)
-    ttl_s: float | None = Field(None, gt=0)
+    label: str | None = Field(default=None, max_length=200)
+    ttl_s: float | None = Field(default=None, gt=0)
 
 
 class CapParams(Params):

@@ -24,18 +24,22 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    frame_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Largest incoming frame")
-    frame_bytes_before_auth: int = Field(64 * 1024, ge=1024, description="Largest frame of somebody not signed in yet")
-    json_depth: int = Field(512, ge=8, le=512, description="Deepest nesting of JSON")
-    json_nodes: int = Field(50_000, ge=100, description="Most JSON values in a frame or a result")
-    batch: int = Field(50, ge=1, description="Most calls in a batch")
-    in_flight: int = Field(64, ge=1, description="Most unanswered requests of one connection")
-    send_buffer_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="Unsent bytes after which a slow reader is closed")
-    connections: int = Field(256, ge=1, description="Most connections at a time")
-    jobs_running: int = Field(64, ge=1, description="Most unfinished jobs of one principal")
-    jobs_kept: int = Field(200, ge=1, description="Most finished jobs whose results are kept")
-    job_events: int = Field(1000, ge=10, description="Events kept of one job")
-    ping_s: float = Field(20.0, gt=0, description="Seconds between pings")
+    frame_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="Largest incoming frame")
+    frame_bytes_before_auth: int = Field(
+        default=64 * 1024, ge=1024, description="Largest frame of somebody not signed in yet"
+    )
+    json_depth: int = Field(default=512, ge=8, le=512, description="Deepest nesting of JSON")
+    json_nodes: int = Field(default=50_000, ge=100, description="Most JSON values in a frame or a result")
+    batch: int = Field(default=50, ge=1, description="Most calls in a batch")
+    in_flight: int = Field(default=64, ge=1, description="Most unanswered requests of one connection")
+    send_buffer_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1024, description="Unsent bytes after which a slow reader is closed"
+    )
+    connections: int = Field(default=256, ge=1, description="Most connections at a time")
+    jobs_running: int = Field(default=64, ge=1, description="Most unfinished jobs of one principal")
+    jobs_kept: int = Field(default=200, ge=1, description="Most finished jobs whose results are kept")
+    job_events: int = Field(default=1000, ge=10, description="Events kept of one job")
+    ping_s: float = Field(default=20.0, gt=0, description="Seconds between pings")
 
 
 class RunMaxima(BaseModel):
@@ -43,11 +47,11 @@ class RunMaxima(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    fuel: int = Field(1_000_000_000, ge=1, description="Fuel: calls and loop turns")
-    depth: int = Field(1000, ge=1, le=1000, description="Depth of nested calls")
-    deadline_s: float = Field(3600.0, gt=0, description="Seconds from start to end")
-    calls: int = Field(10_000, ge=1, description="Capability calls")
-    memory: int = Field(256 * 1024 * 1024, ge=1024, description="Bytes of live script data")
+    fuel: int = Field(default=1_000_000_000, ge=1, description="Fuel: calls and loop turns")
+    depth: int = Field(default=1000, ge=1, le=1000, description="Depth of nested calls")
+    deadline_s: float = Field(default=3600.0, gt=0, description="Seconds from start to end")
+    calls: int = Field(default=10_000, ge=1, description="Capability calls")
+    memory: int = Field(default=256 * 1024 * 1024, ge=1024, description="Bytes of live script data")
 
 
 class Settings(BaseSettings):
@@ -57,15 +61,21 @@ class Settings(BaseSettings):
         env_prefix="MINTAKA_", env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on")
-    port: int = Field(8321, ge=0, le=65535, description="Port to listen on; 0 picks a free one")
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8321, ge=0, le=65535, description="Port to listen on; 0 picks a free one")
     data: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("mintaka")), description="Data folder")
-    models: tuple[Path, ...] = Field((), description="Further folders of models")
-    hosts: tuple[str, ...] = Field((), description="Further Host names this server answers to, as host or host:port")
-    origins: tuple[str, ...] = Field((), description="Further web origins that may connect, as https://host[:port]")
-    threads: int | None = Field(None, ge=1, description="Threads of the worker on a CPU; its own choice without")
-    device: str = Field("cpu", description="Where models run: cpu, cuda, cuda:1, mps")
-    preload: bool = Field(False, description="Start the worker at once instead of with the first picture")
+    models: tuple[Path, ...] = Field(default=(), description="Further folders of models")
+    hosts: tuple[str, ...] = Field(
+        default=(), description="Further Host names this server answers to, as host or host:port"
+    )
+    origins: tuple[str, ...] = Field(
+        default=(), description="Further web origins that may connect, as https://host[:port]"
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="Threads of the worker on a CPU; its own choice without"
+    )
+    device: str = Field(default="cpu", description="Where models run: cpu, cuda, cuda:1, mps")
+    preload: bool = Field(default=False, description="Start the worker at once instead of with the first picture")
     limits: Limits = Limits()
     run: RunMaxima = RunMaxima()
 

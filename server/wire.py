@@ -9,11 +9,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from mintaka.runtime.execute import Outcome
+
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.budget import Used
-from mintaka.runtime.execute import Outcome
 from mintaka.runtime.values import HostObject, Value
 from mintaka.server.assets import Assets
 from mintaka.server.errors import Fault, Kind

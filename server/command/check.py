@@ -27,7 +27,9 @@ def check(
         diagnostics = check_script(Source(source), op_table()).diagnostics
     well = all(diagnostic.severity is not Severity.ERROR for diagnostic in diagnostics)
     if as_json:
-        typer.echo(json.dumps({"ok": well, "diagnostics": [each.to_json() for each in diagnostics]}, ensure_ascii=False))
+        typer.echo(
+            json.dumps({"ok": well, "diagnostics": [each.to_json() for each in diagnostics]}, ensure_ascii=False)
+        )
     else:
         for diagnostic in diagnostics:
             typer.echo(f"{name}: {diagnostic.render(source)}")

@@ -1,30 +1,42 @@
 """Colours for scripts in the terminal."""
 
-from typing import ClassVar
+import re
+from collections.abc import Callable
 
-from pygments.lexer import RegexLexer, bygroups
-from pygments.token import Comment, Keyword, Name, Number, Punctuation, String, Whitespace
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.lexers import Lexer
+
+_TOKEN = re.compile(
+    r"""(?P<comment>;.*|\#_)
+    |(?P<string>"(?:[^"\\]|\\.)*"?)
+    |(?P<number>[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.]))
+    |(?P<constant>(?:true|false|null)(?![\w.-]))
+    |(?P<key>:[\w.-]+)
+    |(?P<head>(?<=\()[^\s()\[\]{}";:']+)
+    |(?P<plain>[^\s()\[\]{}";:']+|.)""",
+    re.VERBOSE,
+)
+
+STYLES = {
+    "comment": "ansibrightblack italic",
+    "string": "ansigreen",
+    "number": "ansimagenta",
+    "constant": "ansimagenta",
+    "key": "ansicyan",
+    "head": "ansiblue bold",
+    "plain": "",
+}
 
 
-class MintakaLexer(RegexLexer):
-    """The text form of scripts, for pygments."""
+class ScriptLexer(Lexer):
+    """Colours the text form of scripts line by line."""
 
-    name = "Mintaka"
-    aliases: ClassVar[list[str]] = ["mintaka", "mtk"]
-    filenames: ClassVar[list[str]] = ["*.mtk"]
+    def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:
+        """The coloured parts of each line."""
+        return lambda number: highlight(document.lines[number]) if number < len(document.lines) else []
 
-    tokens: ClassVar = {
-        "root": [
-            (r"\s+", Whitespace),
-            (r";[^\n]*", Comment.Single),
-            (r"#_", Comment),
-            (r'"(?:[^"\\]|\\.)*"?', String),
-            (r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])", Number),
-            (r"(?:true|false|null)(?![\w.-])", Keyword.Constant),
-            (r":[\w.-]+", Name.Attribute),
-            (r"(\()([^\s()\[\]{}\";:']+)", bygroups(Punctuation, Name.Function)),
-            (r"[()\[\]{}']", Punctuation),
-            (r"[^\s()\[\]{}\";:']+", Name),
-            (r".", Punctuation),
-        ]
-    }
+
+def highlight(line: str) -> StyleAndTextTuples:
+    """The parts of a line with their styles; together they are the line."""
+    return [(STYLES[token.lastgroup or "plain"], token[0]) for token in _TOKEN.finditer(line)]

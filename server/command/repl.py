@@ -124,19 +124,17 @@ def _session(words: list[str]) -> "PromptSession[str]":
     import platformdirs
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import WordCompleter
-    from prompt_toolkit.filters import Condition
     from prompt_toolkit.history import FileHistory
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-    from prompt_toolkit.lexers import PygmentsLexer
 
     from mintaka.server.command.brackets import open_brackets
-    from mintaka.server.command.highlight import MintakaLexer
+    from mintaka.server.command.highlight import ScriptLexer
 
     history = Path(platformdirs.user_state_dir("mintaka")) / "repl-history"
     history.parent.mkdir(parents=True, exist_ok=True)
     keys = KeyBindings()
 
-    @keys.add("enter", filter=Condition(lambda: True))
+    @keys.add("enter")
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         depth = open_brackets(buffer.text)
@@ -147,7 +145,7 @@ def _session(words: list[str]) -> "PromptSession[str]":
 
     return PromptSession(
         history=FileHistory(str(history)),
-        lexer=PygmentsLexer(MintakaLexer),
+        lexer=ScriptLexer(),
         completer=WordCompleter(words, pattern=re.compile(r"[^\s()\[\]{}']+")),
         complete_while_typing=True,
         multiline=True,

@@ -54,7 +54,7 @@ def test_a_damaged_server_file_is_no_running_server(tmp_path):
 @pytest.mark.parametrize("below", ["data", "a/b"])
 def test_a_folder_that_cannot_be_written_is_refused_with_what_to_do(tmp_path, below):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FolderFault, match="is not writable .*--data"):
+    with pytest.raises(FolderFault, match=r"is not writable .*--data"):
         DataFolder.open(tmp_path / "file" / Path(below), fixed)
 
 

@@ -11,7 +11,11 @@ from mintaka.server.errors import CODES, Kind
 LIMITS = rpc.FrameLimits()
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
@@ -35,7 +39,9 @@ def request(**members):
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping", **members})
 
 
-@given(ids, st.text(min_size=1), st.dictionaries(st.text(), json_values, max_size=3) | st.lists(json_values, max_size=3))
+@given(
+    ids, st.text(min_size=1), st.dictionaries(st.text(), json_values, max_size=3) | st.lists(json_values, max_size=3)
+)
 def test_text_and_binary_frames_carry_the_same_call(id, method, params):
     message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
     text, binary = only(json.dumps(message)), only(msgpack.packb(message))

@@ -40,9 +40,8 @@ def test_port_0_picks_a_free_port():
 
 
 def test_a_port_in_use_is_refused_with_what_to_do():
-    with bind("127.0.0.1", 0) as bound:
-        with pytest.raises(PortFault, match=r"Port \d+ of 127\.0\.0\.1 is in use.*--port"):
-            bind("127.0.0.1", bound.getsockname()[1])
+    with bind("127.0.0.1", 0) as bound, pytest.raises(PortFault, match=r"Port \d+ of 127\.0\.0\.1 is in use.*--port"):
+        bind("127.0.0.1", bound.getsockname()[1])
 
 
 def test_an_address_of_another_machine_is_refused_with_what_to_do():

@@ -1,0 +1,224 @@
+"""The ``mintaka`` command as a person or a script meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+DRAW = '((get-capability "diffusers.generate").textToImage "a red circle" {:num_inference_steps 2 :seed 7})\n'
+
+
+def mintaka(*args, stdin=None, env=None, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "mintaka", *map(str, args)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200", **(env or {})},
+        check=False,
+    )
+
+
+def test_run_prints_a_value_of_the_running_server(server):
+    ended = mintaka("run", "-", "--data", server.data, stdin="(+ 1 2)")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "3\n", "")
+
+
+def test_run_saves_pictures_under_good_names_and_overwrites_nothing(server, tmp_path):
+    script = tmp_path / "circle.mtk"
+    script.write_text(DRAW)
+    first = mintaka("run", script, "--out", tmp_path / "out", "--data", server.data)
+    assert first.returncode == 0, first.stderr
+    picture = tmp_path / "out" / "circle.png"
+    assert str(picture) in first.stdout
+    with Image.open(picture) as image:
+        assert image.size[0] > 0
+    mintaka("run", script, "--out", tmp_path / "out", "--data", server.data)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["circle.png"]
+    script.write_text(DRAW.replace(":seed 7", ":seed 8"))
+    other = mintaka("run", script, "--out", tmp_path / "out", "--data", server.data, "--json")
+    told = json.loads(other.stdout)
+    assert told["pictures"][0]["path"] == str(tmp_path / "out" / "circle-2.png")
+    assert told["pictures"][0]["seed"] == 8
+    assert told["result"]["path"] == told["pictures"][0]["path"]
+    assert told["used"]["calls"] == 1
+
+
+def test_run_fills_in_parameters(server):
+    source = '(params (name string "you") (times (int 1 3) 2)) (str.repeat name times)'
+    ended = mintaka("run", "-", "-p", "name=me", "--param", "times=3", "--data", server.data, stdin=source)
+    assert ended.stdout == '"mememe"\n'
+
+
+def test_run_shows_where_a_mistake_stands(server):
+    ended = mintaka("run", "-", "--data", server.data, stdin="(+ 1\n   (list.mpa [1] 2))")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "<stdin>:2:5:" in ended.stderr
+    assert "\n     (list.mpa [1] 2))\n" in ended.stderr
+    assert "^" in ended.stderr
+    assert "list.map" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_run_tells_programs_what_went_wrong(server):
+    ended = mintaka("run", "-", "--json", "--data", server.data, stdin='(std.throw "boom")')
+    assert ended.returncode == 1
+    assert json.loads(ended.stdout)["error"]["data"]["kind"] == "thrown"
+
+
+def test_run_starts_a_server_where_none_runs_and_ends_it(tmp_path):
+    ended = mintaka("run", "-", "--data", tmp_path / "data", stdin="(+ 1 2)")
+    assert (ended.returncode, ended.stdout) == (0, "3\n"), ended.stderr
+    assert (tmp_path / "data" / "mintaka.db").exists()
+    assert not (tmp_path / "data" / "server.json").exists()
+
+
+def test_run_says_why_no_server_can_be_started(tmp_path):
+    (tmp_path / "file").write_text("")
+    ended = mintaka("run", "-", "--data", tmp_path / "file" / "data", stdin="1")
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "is not writable" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["run", "missing.mtk"], "missing.mtk cannot be read"),
+        (["run", "-", "-p", "x"], "--param takes name=value"),
+        (["run", "-", "--url", "ws://127.0.0.1:9", "--token", "x"], "No server answers at ws://127.0.0.1:9"),
+        (["models", "info", "statrer"], "starter"),
+    ],
+)
+def test_what_a_person_can_mend_is_one_line(args, said, tmp_path):
+    ended = mintaka(*args, stdin="1", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert said in ended.stderr
+
+
+def test_control_c_cancels_the_job(server, tmp_path):
+    # The log line on stderr says that the script is running.
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mintaka", "run", "-", "--data", str(server.data)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with running:
+        assert running.stdin is not None
+        assert running.stderr is not None
+        running.stdin.write('(log "begun") (while true 1)')
+        running.stdin.close()
+        assert running.stderr.readline() == "begun\n"
+        running.send_signal(signal.SIGINT)
+        assert running.stderr.readline() == "Cancelled.\n"
+        assert running.wait(30) == 130
+    ended = mintaka("run", "-", "--data", server.data, "--url", server.url, "--token", server.token, stdin="(+ 1 2)")
+    assert ended.stdout == "3\n"
+
+
+def test_the_repl_works_over_a_pipe_and_joins_lines_until_brackets_close(server, tmp_path):
+    stdin = f'(+ 1 2)\n(str.concat "a"\n  "b")\n(nonsense)\n{DRAW}'
+    ended = mintaka("repl", "--data", server.data, "--out", tmp_path, stdin=stdin)
+    lines = ended.stdout.splitlines()
+    assert lines[:2] == ["3", '"ab"']
+    assert str(tmp_path / "picture.png") in ended.stdout
+    assert (tmp_path / "picture.png").exists()
+    assert "nonsense" in ended.stderr
+    assert ended.returncode == 1
+
+
+def test_check_finds_mistakes_without_a_server(tmp_path):
+    right = mintaka("check", "-", stdin="(+ 1 2)", env={"MINTAKA_DATA": str(tmp_path / "none")})
+    assert (right.returncode, right.stdout) == (0, "<stdin>: no mistakes found\n")
+    wrong = mintaka("check", "-", stdin="(list.mpa [1] 2)")
+    assert wrong.returncode == 1
+    assert "^^^^^^^^" in wrong.stdout
+    assert "list.map" in wrong.stdout
+    told = json.loads(mintaka("check", "-", "--json", stdin="(if)").stdout)
+    assert told["ok"] is False
+    assert told["diagnostics"][0]["code"] == "arity"
+    known = mintaka("check", "-", stdin='(get-capability "diffusers.generate")')
+    assert known.returncode == 0, known.stdout
+
+
+def test_serve_runs_a_first_script_and_ends(tmp_path):
+    script = tmp_path / "hello.mtk"
+    script.write_text(DRAW)
+    ended = mintaka(
+        "serve", "--port", "0", "--data", tmp_path / "data", "--run", script, "--once", "--out", tmp_path / "pictures"
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "/#token=" in ended.stdout
+    assert str(tmp_path / "pictures" / "hello.png") in ended.stdout
+    assert (tmp_path / "pictures" / "hello.png").exists()
+
+
+def test_serve_says_when_the_first_script_fails(tmp_path):
+    script = tmp_path / "hello.mtk"
+    script.write_text("(nonsense)")
+    ended = mintaka("serve", "--port", "0", "--data", tmp_path / "data", "--run", script, "--once")
+    assert ended.returncode == 1
+    assert "hello.mtk:1:2" in ended.stderr
+
+
+def test_models_tell_what_they_can_draw():
+    assert "starter" in mintaka("models", "list").stdout
+    told = mintaka("models", "info", "starter").stdout
+    assert "circle" in told
+    assert "Prompts to try:" in told
+    assert json.loads(mintaka("models", "info", "starter", "--json").stdout)["id"] == "starter"
+
+
+def test_caps_are_listed_over_the_wire(server):
+    listed = json.loads(mintaka("caps", "list", "--json", "--data", server.data).stdout)
+    assert {"sys.mint", "diffusers.generate"} <= {each["type"] for each in listed}
+    assert "diffusers.generate" in mintaka("caps", "list", "--data", server.data).stdout
+
+
+def test_doctor_finds_a_healthy_machine(server):
+    port = server.http.rpartition(":")[2]
+    ended = mintaka("doctor", "--json", "--data", server.data, "--port", port)
+    told = json.loads(ended.stdout)
+    found = {item["name"]: item for item in told["items"]}
+    assert ended.returncode == 0, told
+    assert found["running server"]["found"].startswith(server.http)
+    assert found[f"port {port}"]["found"] == "used by the running server"
+    assert "torch" in found["engine libraries"]["found"]
+
+
+def test_doctor_says_what_to_do_about_what_fails(tmp_path):
+    (tmp_path / "file").write_text("")
+    ended = mintaka("doctor", "--data", tmp_path / "file" / "data")
+    assert ended.returncode == 1
+    assert "FAILS    data folder" in ended.stdout
+    assert "→ Choose another with --data DIR" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["serve", "run", "repl", "check", "doctor", "version", "models list", "models info", "caps list"],
+)
+def test_help_has_an_example(command):
+    from typer.testing import CliRunner
+
+    from mintaka.server.command import app
+
+    shown = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert shown.exit_code == 0
+    assert "Example: " in shown.output
+
+
+def test_the_version_is_printed():
+    from mintaka import __version__
+
+    assert mintaka("version").stdout == f"{__version__}\n"
