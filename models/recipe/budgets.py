@@ -1,0 +1,51 @@
+"""How long each stage trains, in steps and samples; the full budgets made the model in ``models/starter``."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Everything that trades time for quality; two CPU cores take about an hour and a half for the defaults."""
+
+    vae_steps: int = 4000
+    vae_batch: int = 16
+    text_steps: int = 1200
+    text_batch: int = 64
+    judge_steps: int = 1500
+    judge_batch: int = 64
+    pictures: int = 32_000
+    """Pictures drawn and encoded once for the UNet's training."""
+    captions_per_picture: int = 2
+    unet_steps: int = 8000
+    unet_batch: int = 32
+    decoder_steps: int = 800
+    decoder_batch: int = 8
+    upscaler_steps: int = 1000
+    upscaler_batch: int = 8
+    evaluated_prompts: int = 200
+    """Prompts of each kind in the evaluation."""
+    checkpoint_every: int = 250
+    """Steps between two checkpoints of a training."""
+
+
+FULL = Budgets()
+
+QUICK = Budgets(
+    vae_steps=12,
+    vae_batch=4,
+    text_steps=12,
+    text_batch=16,
+    judge_steps=12,
+    judge_batch=16,
+    pictures=256,
+    captions_per_picture=1,
+    unet_steps=12,
+    unet_batch=8,
+    decoder_steps=8,
+    decoder_batch=2,
+    upscaler_steps=8,
+    upscaler_batch=2,
+    evaluated_prompts=8,
+    checkpoint_every=8,
+)
+"""Runs every stage within two minutes; the result draws nothing."""
