@@ -240,6 +240,8 @@ class Engine:
             except (KeyError, TypeError, ValueError) as error:
                 worker.complain(f"it sent a message that makes no sense ({error!r})")
                 break
+            if self._unable is not None:
+                break
         # From here on a new request starts a new worker, even while this one is still being buried.
         flights, self._flights = self._flights, {}
         self._worker, self._loaded, self._memory = None, (), None

@@ -89,7 +89,7 @@ def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def engine(model_folders: Path) -> AsyncIterator[Engine]:
-    """An engine that runs; a test that kills its worker makes one of its own."""
+    """An engine whose worker took seconds to start; whoever kills it has it draw again before leaving."""
     engine = Engine(ModelFolder([STARTER.parent, model_folders]), threads=1, log=print)
     yield engine
     await engine.close()

@@ -41,9 +41,8 @@ def unseen(step: Step) -> None:
     """For a test that does not look at the steps."""
 
 
-async def test_a_killed_worker_fails_what_it_had_and_the_next_request_works(model_folders: Path, ask: Ask) -> None:
-    engine = Engine(ModelFolder([model_folders]), threads=1)
-
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_killed_worker_fails_what_it_had_and_the_next_request_works(engine: Engine, ask: Ask) -> None:
     def kill(step: Step) -> None:
         pid = engine.status().pid
         assert pid is not None
@@ -61,7 +60,6 @@ async def test_a_killed_worker_fails_what_it_had_and_the_next_request_works(mode
     assert engine.status().state is EngineState.STOPPED
     assert await engine.text_to_image(ask(), unseen)
     assert engine.status().crashes == 0
-    await engine.close()
 
 
 async def test_a_worker_that_keeps_crashing_is_started_again_only_after_a_pause(
@@ -116,6 +114,7 @@ async def test_an_interpreter_that_is_not_there_is_a_crash_in_words(model_folder
 
 async def test_a_missing_library_is_named(tmp_path: Path, model_folders: Path, ask: Ask) -> None:
     unable = "link.sendall(encode({'kind': 'unable', 'message': 'the engine cannot run here: no torch'}))\n"
+    unable += "while link.recv(4096):\n    pass\n"
     engine = Engine(ModelFolder([model_folders]), python=stand_in(tmp_path, HELLO + unable))
     with pytest.raises(Unsupported, match="no torch") as caught:
         await engine.text_to_image(ask(), unseen)

@@ -1,0 +1,183 @@
+"""Requests share a thread without noticing each other."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import pytest
+import torch
+
+from mintaka.engine.errors import DeadlineExceeded
+from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, aside, call
+
+End = tuple[int, object, BaseException | None]
+
+
+class Requests:
+    """A loop on a thread of its own, and how its requests ended, in order."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.loop = SteppingLoop(clock)
+        self.ends: SimpleQueue[End] = SimpleQueue()
+
+    def submit(self, number: int, work: Callable[[], object], deadline: float | None = None) -> None:
+        def ended(result: object, error: BaseException | None) -> None:
+            self.ends.put((number, result, error))
+
+        self.loop.submit(Ticket(number, work, ended, deadline))
+
+    def end(self) -> End:
+        return self.ends.get(timeout=10)
+
+
+@contextmanager
+def running(clock: Callable[[], float] = lambda: 0.0) -> Iterator[Requests]:
+    requests = Requests(clock)
+    thread = threading.Thread(target=requests.loop.run)
+    thread.start()
+    try:
+        yield requests
+    finally:
+        requests.loop.stop()
+        thread.join()
+
+
+def steps(trace: list[str], name: str, count: int, rank: int = 1) -> Callable[[], str]:
+    def work() -> str:
+        for _ in range(count):
+            call(lambda: trace.append(name), rank)
+        return name
+
+    return work
+
+
+def together(requests: Requests, *works: Callable[[], object]) -> None:
+    """Submit ``works`` while the loop is busy, so that they all begin at one time."""
+    gate = threading.Event()
+    requests.loop.submit(Ticket(0, lambda: call(lambda: gate.wait(10), 0), lambda result, error: None))
+    for number, work in enumerate(works, start=1):
+        requests.submit(number, work)
+    gate.set()
+
+
+def test_requests_advance_one_call_each_in_turn() -> None:
+    trace: list[str] = []
+    with running() as requests:
+        together(requests, steps(trace, "a", 3), steps(trace, "b", 3))
+        assert [requests.end()[:2] for _ in range(2)] == [(1, "a"), (2, "b")]
+    assert trace == ["a", "b", "a", "b", "a", "b"]
+
+
+def test_calls_of_a_lower_rank_come_first() -> None:
+    trace: list[str] = []
+    with running() as requests:
+        together(requests, steps(trace, "late", 2, rank=1), steps(trace, "early", 2, rank=0))
+        requests.end()
+        requests.end()
+    assert trace == ["early", "early", "late", "late"]
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), SystemExit(1), KeyboardInterrupt()])
+def test_whatever_a_request_raises_ends_only_itself(error: BaseException) -> None:
+    def fails() -> None:
+        raise error
+
+    def fails_within_a_call() -> None:
+        call(fails, 1)
+
+    def fails_aside() -> None:
+        aside(fails)
+
+    trace: list[str] = []
+    with running() as requests:
+        together(requests, fails, fails_within_a_call, steps(trace, "a", 3))
+        ends = {number: (result, raised) for number, result, raised in (requests.end() for _ in range(3))}
+        if isinstance(error, Exception):  # nothing else leaves a side thread's work
+            requests.submit(4, fails_aside)
+            assert requests.end() == (4, None, error)
+    assert ends == {1: (None, error), 2: (None, error), 3: ("a", None)}
+
+
+def test_a_request_can_be_cancelled_where_it_is_parked_and_cleans_up() -> None:
+    trace: list[str] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    def endless() -> None:
+        try:
+            while True:
+                call(begun.set, 1)
+        finally:
+            trace.append("cleaned up")
+
+    def waiting() -> None:
+        aside(lambda: gate.wait(10))
+
+    with running() as requests:
+        requests.submit(1, endless)
+        assert begun.wait(10)
+        requests.loop.cancel(1)
+        number, _, error = requests.end()
+        assert (number, type(error), trace) == (1, Cancelled, ["cleaned up"])
+        requests.submit(2, waiting)
+        requests.loop.cancel(2)
+        assert isinstance(requests.end()[2], Cancelled)
+        gate.set()
+        requests.loop.cancel(2)  # it has ended already: nothing happens
+        requests.submit(3, lambda: "next")
+        assert requests.end() == (3, "next", None)
+
+
+def test_a_deadline_strikes_between_calls_and_after_work_aside() -> None:
+    now = [0.0]
+
+    def pass_time() -> None:
+        now[0] += 10
+
+    def calling() -> None:
+        call(pass_time, 1)
+        call(pass_time, 1)
+
+    with running(lambda: now[0]) as requests:
+        requests.submit(1, calling, deadline=5.0)
+        assert isinstance(requests.end()[2], DeadlineExceeded)
+        assert now[0] == 10
+        requests.submit(2, lambda: aside(pass_time), deadline=15.0)
+        assert isinstance(requests.end()[2], DeadlineExceeded)
+
+
+def test_work_aside_runs_on_its_lane_without_gradients_and_gives_its_result() -> None:
+    def where() -> tuple[str, bool]:
+        return threading.current_thread().name, torch.is_inference_mode_enabled()
+
+    with running() as requests:
+        requests.submit(1, lambda: [aside(where, Lane.QUICK), aside(where), call(where, 1)])
+        _, places, _ = requests.end()
+    assert isinstance(places, list)
+    (quick, first), (long, second), (_, third) = places
+    assert (quick, long) == ("quick lane_0", "long lane_0")
+    assert (first, second, third) == (True, True, True)
+
+
+def test_gradient_mode_does_not_leak_from_one_request_to_another() -> None:
+    def meddles() -> None:
+        with torch.no_grad():
+            call(lambda: None, 1)
+            call(lambda: None, 1)
+
+    def learns() -> bool:
+        weight = torch.ones(1, requires_grad=True)
+        call(lambda: None, 1)
+        grown = weight * 2
+        call(lambda: None, 1)
+        return grown.requires_grad
+
+    with running() as requests:
+        together(requests, meddles, learns)
+        ends = dict(requests.end()[:2] for _ in range(2))
+    assert ends == {1: None, 2: False}
+
+
+def test_outside_a_request_nothing_parks() -> None:
+    assert call(lambda: "done", 1) == "done"
+    assert aside(lambda: "done") == "done"
