@@ -104,16 +104,15 @@ class Generate:
         """
         declared = use.kernel.registry.get(use.held.type).method(method)
         bound = declared.signature.bind(f"{use.held.type}.{method}", args)
-        if declared.effects is not Effect.GPU:
-            return {"megapixel_steps": 0, "allowed": use.restrictions.permits("methods", method), "why": None}
-        prompt, options = bound
-        cost: Json = None
+        cost: float | None = None if declared.effects is Effect.GPU else 0
         try:
             use.permit(methods=method)
-            wanted = self._complete(use, prompt, options)
-            cost = wanted.pixel_steps / MEGA
-            use.permit(**wanted.asked)
-            _afford(wanted, options, use.held.left)
+            if declared.effects is Effect.GPU:
+                prompt, options = bound
+                wanted = self._complete(use, prompt, options)
+                cost = wanted.pixel_steps / MEGA
+                use.permit(**wanted.asked)
+                _afford(wanted, options, use.held.left)
         except HostFault as refusal:
             return {"megapixel_steps": cost, "allowed": False, "why": refusal.message}
         return {"megapixel_steps": cost, "allowed": True, "why": None}
