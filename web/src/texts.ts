@@ -60,14 +60,12 @@ export const TEXTS = {
 
   faultWhere: (line: number, column: number) => `Line ${line}, column ${column}`,
   goThere: "Go there",
-  hint: "Try",
 
   announceRunning: "The script is running.",
   announceStep: (percent: number) => `${percent} percent done.`,
   announceDone: (pictures: number) =>
     pictures === 0 ? "Done." : pictures === 1 ? "The picture is ready." : `${pictures} pictures are ready.`,
   announceCancelled: "Cancelled.",
-  announceFailed: (message: string) => `Error: ${message}`,
 
   guideButton: "What can it draw?",
   guideTitle: "What can the model draw?",

@@ -9,6 +9,7 @@ import { scriptCompletion, type Vocabulary } from "./completion";
 import { type Check, checkAgain, faultMark, markFault, rangeOf, scriptChecks } from "./marks";
 import { scriptSyntax } from "./syntax";
 import { editorTheme } from "./theme";
+import { typingOverSelection } from "./typing";
 
 /** What the editor asks of the page around it. */
 export interface EditorNeeds {
@@ -46,6 +47,7 @@ export class ScriptEditor {
           indentUnit.of("  "),
           bracketMatching(),
           closeBrackets(),
+          typingOverSelection,
           highlightActiveLine(),
           EditorView.lineWrapping,
           scriptSyntax(),

@@ -2,7 +2,7 @@ import { element } from "../page/element";
 import { TEXTS } from "../texts";
 import { progressOf, type Run } from "./run";
 
-/** Tells screen readers how a run goes: at its start, at every quarter, at its end. */
+/** Tells screen readers how a run goes: at its start, at every quarter, at its good end. */
 export class Announcer {
   readonly element = element("p", { className: "unseen", attributes: { role: "status", "aria-live": "polite" } });
   #said = "";
@@ -22,7 +22,8 @@ function wordsFor(run: Run): string {
     case "cancelled":
       return TEXTS.announceCancelled;
     case "failed":
-      return TEXTS.announceFailed(run.fault?.message ?? "");
+      // The error's own card speaks.
+      return "";
     default: {
       const quarter = Math.floor((progressOf(run)?.fraction ?? 0) * 4) * 25;
       return quarter === 0 ? TEXTS.announceRunning : TEXTS.announceStep(quarter);

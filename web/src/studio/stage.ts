@@ -112,7 +112,7 @@ export class Stage {
 
   #showValue({ result }: Run): void {
     if (result === undefined || result === null) this.#say(TEXTS.nothing);
-    else this.#fill("value", element("h3", {}, TEXTS.value), element("pre", { tabIndex: 0 }, describe(result)));
+    else this.#fill("value", element("h2", {}, TEXTS.value), element("pre", { tabIndex: 0 }, describe(result)));
   }
 
   #showFacts(picture: Picture, source: string): void {
