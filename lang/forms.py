@@ -136,6 +136,7 @@ FORMS: Mapping[str, Form] = {
             1,
             words=("body", "name", "handler"),
         ),
+        Form("std.error", "In a handler: the error as {code message op line column hint data}."),
         Form(
             "std.with_timeout",
             "The body's value, if it comes within so many seconds; else an error that `std.try` can catch.",
@@ -166,7 +167,7 @@ SHORT_FORMS: Mapping[str, str] = {name.removeprefix("std."): name for name in FO
 SHORT_OPS: Mapping[str, str] = {
     name: f"std.{name}"
     for name in (
-        "apply", "arg", "args", "boolean", "call_method", "error", "float", "int", "log", "number", "string", "throw",
+        "arg", "args", "boolean", "call_method", "float", "int", "log", "number", "string", "throw",
         "typeof", "warn",
     )
 }  # fmt: skip

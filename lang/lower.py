@@ -11,10 +11,11 @@ from enum import Enum, auto
 
 from mintaka.lang.diagnostics import Code, Diagnostic, SyntaxFault
 from mintaka.lang.forms import FORMS, NAMESPACES, SHORT_FORMS, SHORT_OPS, ArgKind
+from mintaka.lang.names import bound_names
 from mintaka.lang.numbers import number
 from mintaka.lang.reader import Atom, AtomKind, Brackets, Quoted, Reading
 from mintaka.lang.spans import Span
-from mintaka.lang.tree import Call, Data, Group, Literal, Node, walk
+from mintaka.lang.tree import Call, Data, Group, Literal, Node
 
 CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
@@ -60,29 +61,6 @@ def is_symbol(text: str) -> bool:
 def is_name(text: str) -> bool:
     """Whether ``text`` can be written bare as the name of a variable."""
     return is_symbol(text) and "." not in text
-
-
-def bound_names(node: Node) -> frozenset[str]:
-    """Every name the script binds anywhere."""
-    names: set[object] = set()
-    for call in walk(node):
-        if not isinstance(call, Call) or call.op not in BINDERS:
-            continue
-        for index, arg in enumerate(call.args):
-            kind = FORMS[call.op].kind(index)
-            if not isinstance(arg, Literal):
-                continue
-            if kind is ArgKind.NAME:
-                names.add(arg.value)
-            elif kind is ArgKind.NAMES and isinstance(arg.value, list):
-                names.update(name for name in arg.value if isinstance(name, str))
-            elif kind is ArgKind.PARAMETER and isinstance(arg.value, list) and arg.value:
-                names.add(arg.value[0])
-    return frozenset(name for name in names if isinstance(name, str))
-
-
-BINDERS = frozenset({"std.let", "std.define", "std.for", "std.lambda", "std.try", "std.params"})
-"""Forms that bind the names they are given."""
 
 
 def lower(readings: Iterable[Reading]) -> Node:

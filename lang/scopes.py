@@ -1,0 +1,304 @@
+"""Every name resolved: which variable it is, which function owns it, and how far it is seen.
+
+Binding is lexical. The steps of a ``std.seq``, the arms of ``std.if`` and ``std.try``, the body of a loop or a
+function are scopes; ``std.let`` binds in the scope it stands in, wherever in it. A name is the variable that is
+visible where it stands; a function sees, failing that, what the scopes around it bind later, so functions can call
+themselves and one another. The result is a tree parallel to the script's, used by the checker and the compiler.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mintaka.lang.limits import allow_deep_recursion
+from mintaka.lang.shape import well_formed
+from mintaka.lang.tree import Call, Literal, Node, children
+
+ERROR = "(error)"
+"""The variable of a handler that ``std.error`` reads; no script can spell it."""
+
+FUNCTIONS = frozenset({"std.lambda", "std.define"})
+LOOPS = frozenset({"std.while", "std.for"})
+
+
+@dataclass(slots=True, eq=False)
+class Variable:
+    """A variable of the script."""
+
+    name: str
+    owner: "FunctionScope"
+    in_loop: bool
+    """Bound anew in every turn of a loop of its function."""
+    captured: bool = False
+    """Used by a function within its owner."""
+    set_inside: bool = False
+    """Given a value by a function within its owner."""
+    early: bool = False
+    """May be read before it is bound: its value is null then."""
+
+
+@dataclass(slots=True, eq=False)
+class FunctionScope:
+    """A function of the script, or the script itself."""
+
+    outer: "FunctionScope | None"
+    parameters: list[Variable] = field(default_factory=list)
+    free: dict[Variable, None] = field(default_factory=dict)
+    """Variables of functions around it that it, or a function in it, uses; in order of appearance."""
+    set_free: dict[Variable, None] = field(default_factory=dict)
+    """Those of them that it gives a value."""
+
+
+@dataclass(slots=True, eq=False)
+class Resolved:
+    """A node of the script and what its names mean."""
+
+    node: Node
+    args: tuple["Resolved", ...] = ()
+    variable: Variable | None = None
+    """What ``var set let for try define error`` name; ``None`` where nothing is bound."""
+    function: FunctionScope | None = None
+    """The function that ``lambda`` and ``define`` make."""
+    tasks: tuple[FunctionScope, ...] = ()
+    """The functions that the arguments of ``par.all`` are."""
+    parameters: tuple[Variable, ...] = ()
+    """What ``params`` binds."""
+    error: Variable | None = None
+    """In a ``try``, what ``std.error`` reads in its handler, if it does."""
+    declares: list[Variable] = field(default_factory=list)
+    """Variables of the scope that opens here."""
+    loop: bool = False
+    """Of ``break`` and ``continue``: whether there is a loop to leave."""
+
+    @property
+    def op(self) -> str:
+        """The op of a call, else an empty string."""
+        return self.node.op if isinstance(self.node, Call) else ""
+
+
+@dataclass(slots=True)
+class Resolution:
+    """A script with its names resolved."""
+
+    root: Resolved
+    main: FunctionScope
+    unbound: list[tuple[Resolved, frozenset[str]]]
+    """Names that nothing binds where they stand, each with the names that are visible there."""
+
+
+def resolve(node: Node) -> Resolution:
+    """Resolve every name of a script; forms that are not well-formed count as ordinary calls."""
+    allow_deep_recursion()
+    resolver = _Resolver()
+    main = FunctionScope(None)
+    root = resolver.scoped(node, _Scope(None, main, loop=False))
+    return Resolution(root, main, resolver.unbound)
+
+
+class _Scope:
+    """What is visible in one scope, and what is bound there later."""
+
+    def __init__(self, outer: "_Scope | None", function: FunctionScope, *, loop: bool) -> None:
+        self.outer = outer
+        self.function = function
+        self.loop = loop
+        self.seen: dict[str, Variable] = {}
+        self.later: dict[str, Variable | None] = {}
+
+    def around(self) -> Iterator["_Scope"]:
+        """This scope and those around it, innermost first."""
+        scope: _Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.outer
+
+    def new(self, name: str) -> Variable:
+        return Variable(name, self.function, self.loop)
+
+    def bind(self, name: str) -> Variable:
+        """The variable ``name`` from here on; binding it again in the same scope is the same variable."""
+        variable = self.seen.get(name) or self.later.get(name) or self.new(name)
+        self.seen[name] = variable
+        return variable
+
+    def find(self, name: str) -> Variable | None:
+        """What ``name`` means here."""
+        for scope in self.around():
+            if name in scope.seen:
+                return scope.seen[name]
+        for scope in self.around():
+            if name in scope.later and scope.function is not self.function:
+                variable = scope.later[name] or scope.new(name)
+                scope.later[name] = variable
+                variable.early = True
+                return variable
+        return None
+
+
+class _Resolver:
+    def __init__(self) -> None:
+        self.unbound: list[tuple[Resolved, frozenset[str]]] = []
+
+    def scoped(self, node: Node, scope: _Scope) -> Resolved:
+        """``node`` in ``scope``, which opens with it."""
+        scope.later = dict.fromkeys(_bound_in(node))
+        resolved = self.resolve(node, scope)
+        resolved.declares[:0] = [variable for variable in scope.seen.values() if variable.owner is scope.function]
+        return resolved
+
+    def resolve(self, node: Node, scope: _Scope) -> Resolved:
+        if not isinstance(node, Call) or not well_formed(node):
+            return Resolved(node, self._all(children(node), scope))
+        match node.op:
+            case "std.seq":
+                inner = _Scope(scope, scope.function, loop=scope.loop)
+                inner.later = dict.fromkeys(name for arg in node.args for name in _bound_in(arg))
+                resolved = Resolved(node, self._all(node.args, inner))
+                resolved.declares = list(inner.seen.values())
+                return resolved
+            case "std.let":
+                return self._let(node, scope)
+            case "std.set" | "std.var" | "std.error":
+                return self._use(node, scope)
+            case "std.if":
+                condition = self.resolve(node.args[0], scope)
+                return Resolved(node, (condition, *[self._arm(arm, scope) for arm in node.args[1:]]))
+            case "std.while":
+                turn = _Scope(scope, scope.function, loop=True)
+                return Resolved(node, (self.scoped(node.args[0], turn), self._arm(node.args[1], turn)))
+            case "std.for":
+                items = self.resolve(node.args[1], scope)
+                inner = _Scope(scope, scope.function, loop=True)
+                variable = inner.bind(_name(node, 0))
+                return Resolved(node, (items, self._arm(node.args[2], inner)), variable)
+            case "std.break" | "std.continue":
+                return Resolved(node, loop=scope.loop)
+            case "std.try":
+                return self._try(node, scope)
+            case "std.lambda":
+                return self._function(node, scope, None)
+            case "std.define":
+                return self._function(node, scope, scope.bind(_name(node, 0)))
+            case "std.params":
+                names = [str(arg.value[0]) for arg in node.args if isinstance(arg, Literal) and isinstance(arg.value, list)]
+                return Resolved(node, self._all(node.args, scope), parameters=tuple(map(scope.bind, names)))
+            case "par.all":
+                return self._tasks(node, scope)
+            case "std.with_timeout":
+                return Resolved(node, (self.resolve(node.args[0], scope), self._arm(node.args[1], scope)))
+            case "and" | "or" | "guard" | "nullish":
+                return self._maybe(node, scope)
+        return Resolved(node, self._all(node.args, scope))
+
+    def _all(self, nodes: Iterable[Node], scope: _Scope) -> tuple[Resolved, ...]:
+        return tuple(self.resolve(node, scope) for node in nodes)
+
+    def _arm(self, node: Node, scope: _Scope) -> Resolved:
+        return self.scoped(node, _Scope(scope, scope.function, loop=scope.loop))
+
+    def _let(self, node: Call, scope: _Scope) -> Resolved:
+        name, value = _name(node, 0), node.args[1]
+        if isinstance(value, Call) and value.op == "std.lambda":  # a function sees its own name
+            scope.bind(name)
+        resolved = self.resolve(value, scope)
+        return Resolved(node, (resolved,), scope.bind(name))
+
+    def _use(self, node: Call, scope: _Scope) -> Resolved:
+        name = ERROR if node.op == "std.error" else _name(node, 0)
+        args = self._all(node.args[1:], scope)
+        variable = scope.find(name)
+        resolved = Resolved(node, args, variable)
+        if variable is None:
+            self.unbound.append((resolved, frozenset(name for around in scope.around() for name in around.seen)))
+        else:
+            _capture(variable, scope.function, changed=node.op == "std.set")
+        return resolved
+
+    def _try(self, node: Call, scope: _Scope) -> Resolved:
+        body = self._arm(node.args[0], scope)
+        if len(node.args) == 1:
+            return Resolved(node, (body,))
+        inner = _Scope(scope, scope.function, loop=scope.loop)
+        variable = inner.bind(_name(node, 1))
+        error = inner.bind(ERROR)
+        uses = _Uses(error)
+        handler = [self._arm(arm, inner) for arm in node.args[2:]]
+        return Resolved(node, (body, *handler), variable, error=error if uses.any(handler) else None)
+
+    def _function(self, node: Call, scope: _Scope, variable: Variable | None) -> Resolved:
+        function = FunctionScope(scope.function)
+        names = node.args[-2]
+        inner = _Scope(scope, function, loop=False)
+        if isinstance(names, Literal) and isinstance(names.value, list):
+            function.parameters = [inner.new(str(name)) for name in names.value]
+            inner.seen.update((parameter.name, parameter) for parameter in function.parameters)
+        body = self._arm(node.args[-1], inner)
+        return Resolved(node, (body,), variable, function)
+
+    def _tasks(self, node: Call, scope: _Scope) -> Resolved:
+        functions = tuple(FunctionScope(scope.function) for _ in node.args)
+        args = tuple(
+            self.scoped(arg, _Scope(scope, function, loop=False))
+            for arg, function in zip(node.args, functions, strict=True)
+        )
+        return Resolved(node, args, tasks=functions)
+
+    def _maybe(self, node: Call, scope: _Scope) -> Resolved:
+        """Arguments that may not be evaluated: what they bind is visible behind them, but may be null."""
+        before = set(scope.seen)
+        args = self._all(node.args, scope)
+        for name in scope.seen.keys() - before:
+            scope.seen[name].early = True
+        return Resolved(node, args)
+
+
+@dataclass(slots=True)
+class _Uses:
+    """Whether a variable is used in resolved nodes."""
+
+    variable: Variable
+
+    def any(self, nodes: Iterable[Resolved]) -> bool:
+        pending = list(nodes)
+        while pending:
+            node = pending.pop()
+            if node.variable is self.variable:
+                return True
+            pending.extend(node.args)
+        return False
+
+
+def _capture(variable: Variable, function: FunctionScope, *, changed: bool) -> None:
+    if variable.owner is function:
+        return
+    variable.captured = True
+    variable.set_inside = variable.set_inside or changed
+    inner: FunctionScope | None = function
+    while inner is not None and inner is not variable.owner:
+        inner.free[variable] = None
+        if changed:
+            inner.set_free[variable] = None
+        inner = inner.outer
+
+
+def _name(call: Call, index: int) -> str:
+    name = call.args[index]
+    assert isinstance(name, Literal)
+    return str(name.value)
+
+
+def _bound_in(node: Node) -> Iterator[str]:
+    """Names that ``node`` binds in the scope it stands in; scopes that open within it do not count."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if not isinstance(current, Call) or not well_formed(current):
+            pending.extend(children(current))
+        elif current.op in ("std.let", "std.define"):
+            yield _name(current, 0)
+            pending.extend(current.args[1:] if current.op == "std.let" else ())
+        elif current.op in ("std.if", "std.with_timeout"):
+            pending.append(current.args[0])
+        elif current.op == "std.for":
+            pending.append(current.args[1])
+        elif current.op not in ("std.seq", "std.while", "std.try", "std.lambda", "par.all", "std.quote"):
+            pending.extend(current.args)
