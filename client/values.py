@@ -62,7 +62,16 @@ def decode(value: object) -> object:
 def encode(value: object) -> object:
     """Turn an argument into JSON."""
     if isinstance(value, RemoteImage):
-        return {"asset": value.asset, "image_url": value.image_url, "image": base64.b64encode(value.data).decode()}
+        return {
+            "image": base64.b64encode(value.data).decode(),
+            "width": value.width,
+            "height": value.height,
+            "format": value.format,
+            "seed": value.seed,
+            "asset": value.asset,
+            "image_url": value.image_url,
+            "notes": list(value.notes),
+        }
     if isinstance(value, RemoteCapability):
         return {"$cap": value.handle, "__brand": "Capability", "type": value.type, "id": value.id, "params": {}}
     if isinstance(value, Mapping):

@@ -38,31 +38,35 @@ def repl(
 
 
 async def _repl(out: Path, as_json: bool, url: str | None, token: str | None, data: Path | None) -> int:
+    import json
+
     from rich.console import Console
 
     from mintaka.client import ClientError, RemoteError
     from mintaka.server.command.folder import data_folder
+    from mintaka.server.command.memory import Memory
     from mintaka.server.command.reach import reach
     from mintaka.server.command.run import play
     from mintaka.server.command.show import error_text, plain, result_text
 
     failed = 0
+    memory = Memory()
     console = Console(stderr=True)
     try:
         async with reach(data_folder(data), url, token) as reached:
             connection = reached.connection
             async for source in _inputs(connection, reached.http):
+                before, args = memory.before()
                 try:
-                    value, saved, _ = await play(connection, source, "<stdin>", {}, out, console)
+                    value, saved, _ = await play(connection, before + source, "<stdin>", {}, out, console, args)
                 except RemoteError as error:
                     failed += 1
-                    typer.echo(error_text(error, source, "input"), err=True)
+                    typer.echo(error_text(error, source, "input", lines_before=before.count("\n")), err=True)
                 except OSError as error:
                     reason = (error.strerror or "error").lower()
                     typer.echo(f"The pictures cannot be saved in {out}: {reason}.", err=True)
                 else:
-                    import json
-
+                    memory.learn(source, value)
                     text = json.dumps(plain(value, saved), ensure_ascii=False) if as_json else result_text(value, saved)
                     typer.echo(text)
     except ClientError as error:

@@ -1,6 +1,6 @@
 """``mintaka run``: run a script and keep its pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,14 +57,20 @@ def read_script(file: str) -> tuple[str, str]:
 
 
 async def play(
-    connection: "Connection", source: str, name: str, params: Mapping[str, object], out: Path, console: "Console"
+    connection: "Connection",
+    source: str,
+    name: str,
+    params: Mapping[str, object],
+    out: Path,
+    console: "Console",
+    args: Sequence[object] = (),
 ) -> tuple[object, list["SavedPicture"], Mapping[str, object]]:
     """Run a script with a progress bar and save its pictures: its value, the pictures, and what it used."""
     from mintaka.server.command.show import ProgressView, save_pictures
 
     stem = "picture" if name == "<stdin>" else Path(name).stem
     with ProgressView(console, stem) as view:
-        value = await connection.run(source, params=params, on_event=view)
+        value = await connection.run(source, args=args, params=params, on_event=view)
     return value, save_pictures(value, out, stem), view.used
 
 

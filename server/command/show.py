@@ -135,22 +135,25 @@ def result_text(value: object, saved: list[SavedPicture]) -> str:
     return "\n".join(lines)
 
 
-def error_text(error: "RemoteError", source: str, name: str) -> str:
-    """An error for a person: the message, where it stands with the line and a caret, and what to try."""
+def error_text(error: "RemoteError", source: str, name: str, *, lines_before: int = 0) -> str:
+    """An error for a person: the message, where it stands with the line and a caret, and what to try.
+
+    ``lines_before`` are lines that were sent before ``source`` and are none of the person's.
+    """
     places = error.data.get("diagnostics")
     found = [place for place in places if isinstance(place, Mapping)] if isinstance(places, list) else []
     if not found:
         found = [{**error.data, "message": error.message, "hint": error.hint}]
-    return "\n".join(_place_text(place, source, name) for place in found) + f"  [{error.kind}]"
+    return "\n".join(_place_text(place, source, name, lines_before) for place in found) + f"  [{error.kind}]"
 
 
-def _place_text(place: Mapping[str, object], source: str, name: str) -> str:
+def _place_text(place: Mapping[str, object], source: str, name: str, lines_before: int) -> str:
     message, hint = place.get("message"), place.get("hint")
-    line, column = place.get("line"), place.get("column")
+    line, column = _lower(place.get("line"), lines_before), place.get("column")
     lines = source.splitlines()
     parts: list[str] = []
     if isinstance(line, int) and isinstance(column, int) and 1 <= line <= len(lines):
-        end_line, end_column = place.get("end_line"), place.get("end_column")
+        end_line, end_column = _lower(place.get("end_line"), lines_before), place.get("end_column")
         width = end_column - column if end_line == line and isinstance(end_column, int) else 1
         shown = lines[line - 1].replace("\t", " ")
         parts += [f"{name}:{line}:{column}: {message}", f"  {shown}", "  " + " " * (column - 1) + "^" * max(1, width)]
@@ -159,3 +162,7 @@ def _place_text(place: Mapping[str, object], source: str, name: str) -> str:
     if hint:
         parts.append(f"  hint: {hint}")
     return "\n".join(parts)
+
+
+def _lower(line: object, by: int) -> object:
+    return line - by if isinstance(line, int) else line

@@ -173,12 +173,12 @@ async def test_an_unknown_job_is_no_such_thing(m):
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
-        ('{:width 100000}', "invalid_params"),
-        ('{:width 512}', "denied"),
+        ("{:width 100000}", "invalid_params"),
+        ("{:width 512}", "denied"),
         ('{:model_id "grand"}', "denied"),
         ('{:seed "seven"}', "type"),
-        ('{:widht 64}', "invalid_params"),
-        ('{:num_inference_steps 21}', "denied"),
+        ("{:widht 64}", "invalid_params"),
+        ("{:num_inference_steps 21}", "denied"),
     ],
 )
 async def test_a_narrowed_capability_refuses_what_it_does_not_allow(m, options, kind):

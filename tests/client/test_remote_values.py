@@ -31,6 +31,11 @@ def test_pictures_are_found_wherever_they_stand():
     assert pictures[0].notes == ("a note",)
 
 
+def test_a_picture_goes_back_as_it_came():
+    (picture,) = pictures_in(decode(IMAGE))
+    assert encode(picture) == IMAGE
+
+
 def test_a_picture_is_saved_with_its_bytes(tmp_path):
     (picture,) = pictures_in(decode(IMAGE))
     path = picture.save(tmp_path / "new" / "x.png")

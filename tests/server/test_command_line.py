@@ -137,6 +137,25 @@ def test_the_repl_works_over_a_pipe_and_joins_lines_until_brackets_close(server,
     assert ended.returncode == 1
 
 
+def test_the_repl_remembers_what_was_bound(server):
+    stdin = """
+    (let x 20)
+    (let "odd name" (let cap (get-capability "diffusers.generate")))
+    (define double [n] (* 2 n))
+    (let add (lambda [a b] (+ a b)))
+    (set x 21)
+    (add (double x) 0)
+    (str.length (json.stringify (cap.models)))
+    (double y)
+    """
+    ended = mintaka("repl", "--json", "--data", server.data, stdin=stdin)
+    lines = ended.stdout.splitlines()
+    assert lines[5] == "42"
+    assert int(lines[6]) > 10
+    assert "input:1:" in ended.stderr
+    assert "(double y)" in ended.stderr
+
+
 def test_check_finds_mistakes_without_a_server(tmp_path):
     right = mintaka("check", "-", stdin="(+ 1 2)", env={"MINTAKA_DATA": str(tmp_path / "none")})
     assert (right.returncode, right.stdout) == (0, "<stdin>: no mistakes found\n")

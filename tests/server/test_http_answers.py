@@ -37,7 +37,9 @@ def test_the_page_is_there_built_or_not(web):
     assert "Mintaka" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/../pyproject.toml", "/%2e%2e/pyproject.toml", "/assets/x.png", "//etc/passwd", "/a"])
+@pytest.mark.parametrize(
+    "path", ["/../pyproject.toml", "/%2e%2e/pyproject.toml", "/assets/x.png", "//etc/passwd", "/a"]
+)
 def test_what_is_not_there_is_404(web, path):
     assert web.get(path).status_code == 404
 

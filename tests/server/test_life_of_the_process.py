@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -47,6 +48,11 @@ def gone(pid):
         os.close(handle)
 
 
+def libraries(pid):
+    """What a process has mapped into its memory."""
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
 async def worker_pid(server):
     """The worker's process, once a picture is being drawn."""
     async with httpx.AsyncClient(trust_env=False) as web:
@@ -76,8 +82,7 @@ def test_it_says_where_it_is(server):
 async def test_deep_learning_libraries_are_never_loaded_into_the_server(server):
     async with client.connect(server.url, server.token) as m:
         await m.run('((get-capability "diffusers.generate").models)')
-    with open(f"/proc/{server.process.pid}/maps") as maps:
-        mapped = maps.read()
+    mapped = libraries(server.process.pid)
     assert "libtorch" not in mapped
     assert "numpy" not in mapped
 
@@ -155,7 +160,8 @@ async def test_a_killed_worker_fails_its_job_and_the_next_picture_is_drawn(start
                 assert event.kind == "failed"
                 assert event.data["error"]["code"] == -32053
                 assert event.data["error"]["data"]["kind"] == "worker_crashed"
-        picture = await m.run('((get-capability "diffusers.generate").textToImage "a red circle" {:num_inference_steps 2})')
+        picture = await m.run(
+            '((get-capability "diffusers.generate").textToImage "a red circle" {:num_inference_steps 2})'
+        )
         assert isinstance(picture, client.RemoteImage)
-        with open(f"/proc/{server.process.pid}/maps") as maps:
-            assert "libtorch" not in maps.read()
+        assert "libtorch" not in libraries(server.process.pid)
