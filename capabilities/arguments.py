@@ -10,7 +10,6 @@ of the wrong type, and HostFault ``invalid_params`` for an unknown option or a v
 
 import difflib
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -27,7 +26,7 @@ from mintaka.runtime.errors import ArityError, HostFault, TypeFault
 class Options(BaseModel):
     """The base of every method's options. Fields are optional; one without a default takes what its model says."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
 
 def option(
@@ -57,11 +56,6 @@ def camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in rest)
 
 
-def snake(name: str) -> str:
-    """``negativePrompt`` as ``negative_prompt``."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found[0].lower(), name)
-
-
 TYPES: Mapping[type, str] = {
     str: "string",
     int: "number",
@@ -71,7 +65,18 @@ TYPES: Mapping[type, str] = {
     dict: "object",
     Image: "image",
 }
-"""What each type a method may take is called in the metadata and in errors."""
+"""What each type a method may take is called in the metadata."""
+
+WORDS: Mapping[type, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    Image: "an image",
+}
+"""The same in errors, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +158,12 @@ def parse_options(name: str, model: type[Options], given: object) -> Options:
         given = {}
     if not isinstance(given, Mapping):
         raise TypeFault(f"the options of {name} are an object, such as {{:seed 1}}, not {_kind(given)}")
+    names = {camel(field): field for field in model.model_fields} | {field: field for field in model.model_fields}
     values: dict[str, object] = {}
     for key, value in given.items():
-        field = snake(key)
-        if field not in model.model_fields:
-            raise _unknown(name, key, model)
+        if key not in names:
+            raise _unknown(name, key, names)
+        field = names[key]
         if field in values:
             raise HostFault(f"option `{field}` of {name} is given twice", kind="invalid_params")
         if value is not None:
@@ -174,43 +180,49 @@ def extra(field: FieldInfo, key: str) -> Any:
     return told.get(key) if isinstance(told, dict) else None
 
 
+def field_type(field: FieldInfo) -> type:
+    """The type of a field, without the ``None`` that stands for leaving it out."""
+    members = get_args(field.annotation) or (field.annotation,)
+    return next(kind for kind in TYPES if kind in members)
+
+
 def _checked(name: str, parameter: Parameter, value: object) -> object:
-    if parameter.type is float and isinstance(value, int) and not isinstance(value, bool):
+    if parameter.type is float and type(value) is int:
         return float(value)
     if parameter.type is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, parameter.type) or (isinstance(value, bool) and parameter.type is not bool):
-        raise TypeFault(f"`{parameter.name}` of {name} is {TYPES[parameter.type]}, not {_kind(value)}")
+        raise TypeFault(f"`{parameter.name}` of {name} takes {WORDS[parameter.type]}, not {_kind(value)}")
     return value
 
 
 def _kind(value: object) -> str:
     if value is None:
         return "null"
-    return next((word for kind, word in TYPES.items() if type(value) is kind), "something else")
+    if isinstance(value, float) and not value.is_integer():
+        return "a fraction"
+    return {**WORDS, int: "a number"}.get(type(value), "something else")
 
 
-def _unknown(name: str, key: str, model: type[Options]) -> HostFault:
-    near = difflib.get_close_matches(snake(key), model.model_fields, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else "it takes " + ", ".join(model.model_fields)
+def _unknown(name: str, key: str, names: Mapping[str, str]) -> HostFault:
+    near = difflib.get_close_matches(key, names, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "it takes " + ", ".join(dict.fromkeys(names.values()))
     return HostFault(
         f"unknown option `{key}` for {name} — {hint}", kind="invalid_params", hint=hint, data={"option": key}
     )
 
 
-_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
-
-
 def _refused(name: str, model: type[Options], error: ValidationError) -> HostFault | TypeFault:
     first = error.errors()[0]
-    field = str(first["loc"][0])
-    about = {"option": field}
+    option, about = str(first["loc"][0]), {"option": str(first["loc"][0])}
+    field = model.model_fields[option]
     if first["type"].endswith("_type") or first["type"] == "int_from_float":
-        wanted = next((word for kind, word in _WORDS.items() if kind in str(model.model_fields[field].annotation)), "")
-        return TypeFault(f"option `{field}` of {name} takes {wanted}, not {_kind(first['input'])}", data=about)
-    allowed = _range(model.model_fields[field])
+        return TypeFault(
+            f"option `{option}` of {name} takes {WORDS[field_type(field)]}, not {_kind(first['input'])}", data=about
+        )
+    allowed = _range(field)
     return HostFault(
-        f"option `{field}` of {name} must be {allowed}", kind="invalid_params", hint=f"use {allowed}", data=about
+        f"option `{option}` of {name} must be {allowed}", kind="invalid_params", hint=f"use {allowed}", data=about
     )
 
 

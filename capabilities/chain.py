@@ -127,7 +127,7 @@ _SEALED = ("id", "parent", "mint", "type", "own", "holder", "issuer", "depth", "
 def _effective(leaf: Link, kin: Mapping[str, Link]) -> Restrictions:
     if leaf.parent is None:
         return leaf.own
-    return _effective(kin[leaf.parent], kin) & leaf.own
+    return _effective(kin[leaf.parent], kin).meet(leaf.own)
 
 
 def _read_kin(tx: Connection, id: str, registry: Registry, key: bytes, now: float) -> list[Link]:

@@ -183,7 +183,7 @@ class Kernel:
                 )
             own = self.registry.get(parent.type).restrictions.parse(restrictions or {}, of=parent.type)
             try:
-                chain.effective & own
+                chain.effective.meet(own)
             except Empty as empty:
                 raise nothing_left(parent.type, str(empty)) from None
             id = self._insert(

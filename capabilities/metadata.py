@@ -9,11 +9,11 @@ an editor built from them offers nothing that would be refused.
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
-from typing import Any, Protocol, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from mintaka.capabilities.arguments import TYPES, Options, Parameter, camel, extra
+from mintaka.capabilities.arguments import TYPES, Options, Parameter, camel, extra, field_type
 from mintaka.capabilities.kernel import Held
 from mintaka.capabilities.ledger import people
 from mintaka.capabilities.order import Json
@@ -22,17 +22,20 @@ from mintaka.capabilities.restrictions import Restrictions
 from mintaka.capabilities.value import CapabilityValue
 
 
-class Offers(Protocol):
-    """What the object behind a capability type may add to its metadata, by having these methods."""
+class Offers:
+    """What the object behind a capability type adds to its metadata, where it is one of these."""
 
     def choices(self) -> Mapping[str, Sequence[str]]:
         """Lists that options pick from, by the name an option gives in ``choices``."""
+        return {}
 
     def defaults(self, restrictions: Restrictions) -> Mapping[str, Json]:
         """What options are taken to be when left out, under these restrictions."""
+        return {}
 
     def example(self, method: str, restrictions: Restrictions) -> str | None:
         """A script that calls the method and is accepted, or ``None``."""
+        return None
 
 
 RETURNS: Mapping[Any, str] = {**TYPES, CapabilityValue: "capability"}
@@ -48,12 +51,14 @@ def describe(registry: Registry, held: Iterable[Held]) -> list[dict[str, Json]]:
 
 def _type(registry: Registry, held: Held) -> dict[str, Json]:
     kind = registry.get(held.type)
+    behind = registry.object(kind.name)
+    offers = behind if isinstance(behind, Offers) else Offers()
     methods = [each for each in kind.methods.values() if held.restrictions.permits("methods", each.name)]
     return {
         "type": kind.name,
         "label": kind.label,
         "description": kind.description,
-        "methods": [_method(registry.object(kind.name), each, held.restrictions) for each in methods],
+        "methods": [_method(offers, each, held.restrictions) for each in methods],
         "restrictions": held.restrictions.to_json(),
         "restrictable": [
             {"name": rule.name, "kind": rule.kind, "description": rule.help, "unit": rule.unit}
@@ -63,7 +68,7 @@ def _type(registry: Registry, held: Held) -> dict[str, Json]:
     }
 
 
-def _method(behind: Any, method: Method, restrictions: Restrictions) -> dict[str, Json]:
+def _method(offers: Offers, method: Method, restrictions: Restrictions) -> dict[str, Json]:
     signature = method.signature
     parameters: list[Json] = [_parameter(each) for each in signature.parameters]
     if signature.options is not None:
@@ -73,7 +78,7 @@ def _method(behind: Any, method: Method, restrictions: Restrictions) -> dict[str
                 "type": "object",
                 "description": "How to do it; every one may be left out.",
                 "optional": True,
-                "fields": _fields(behind, signature.options, restrictions),
+                "fields": _fields(offers, signature.options, restrictions),
             }
         )
     told: dict[str, Json] = {
@@ -85,7 +90,7 @@ def _method(behind: Any, method: Method, restrictions: Restrictions) -> dict[str
         "effects": method.effects.value,
         "cost": method.cost,
     }
-    if hasattr(behind, "example") and (example := behind.example(method.name, restrictions)):
+    if example := offers.example(method.name, restrictions):
         told["example"] = example
     return told
 
@@ -97,9 +102,8 @@ def _parameter(parameter: Parameter) -> dict[str, Json]:
     return told
 
 
-def _fields(behind: Any, options: type[Options], restrictions: Restrictions) -> list[Json]:
-    choices = behind.choices() if hasattr(behind, "choices") else {}
-    defaults = behind.defaults(restrictions) if hasattr(behind, "defaults") else {}
+def _fields(offers: Offers, options: type[Options], restrictions: Restrictions) -> list[Json]:
+    choices, defaults = offers.choices(), offers.defaults(restrictions)
     return [_field(name, field, choices, defaults, restrictions) for name, field in options.model_fields.items()]
 
 
@@ -114,7 +118,7 @@ def _field(
         "name": name,
         "alias": camel(name),
         "label": extra(field, "label"),
-        "type": _field_type(field),
+        "type": TYPES[field_type(field)],
         "description": field.description or "",
         "optional": True,
         "default": defaults.get(name, field.default),
@@ -139,11 +143,6 @@ def _narrow(told: dict[str, Json], facts: Mapping[str, Any]) -> None:
         told["minimum"] = max(known.get("minimum", facts["minimum"]), facts["minimum"])
     if "choices" in facts:
         told["choices"] = [each for each in known.get("choices", facts["choices"]) if each in facts["choices"]]
-
-
-def _field_type(field: FieldInfo) -> str:
-    kinds = [each for each in get_args(field.annotation) or (field.annotation,) if each in TYPES]
-    return TYPES[kinds[0]]
 
 
 def _return_type(annotation: Any) -> str:

@@ -6,7 +6,7 @@ A type declares its restrictions as the fields of a class:
         max_factor: AtMost = restriction("Largest enlargement", unit="×", least=1)
 
 An object of that class is one point of the product of those orders. A field without a bound restricts nothing, so the
-object without any bound is ⊤, and ``a & b`` is the meet.
+object without any bound is ⊤, and `Restrictions.meet` works field by field.
 """
 
 import difflib
@@ -91,7 +91,7 @@ class Restrictions:
                 f"restriction `{name}` of {of} takes {error}", kind="invalid_params", data={"restriction": name}
             ) from None
 
-    def __and__(self, other: Self) -> Self:
+    def meet(self, other: Self) -> Self:
         """The meet: what both permit. Raises `Empty`, with the restriction's name, where that is nothing."""
         met = dict(self._bounds)
         for name, bound in other._bounds.items():

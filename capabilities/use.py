@@ -1,8 +1,8 @@
 """One call of a method, as the method sees it: the capability in hand and the run it serves, and no more."""
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from random import Random
 from typing import TYPE_CHECKING
 
 from mintaka.capabilities.kernel import Held, Kernel
@@ -28,7 +28,7 @@ class Use:
         return self.held.restrictions
 
     @property
-    def random(self) -> random.Random:
+    def randomness(self) -> Random:
         """The run's random numbers."""
         return self.run.powers.random
 

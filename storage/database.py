@@ -2,8 +2,8 @@
 
 On SQLite it runs in WAL mode with foreign keys enforced and every commit flushed to the disk: a commit that returned
 survives a power cut, as a revocation must. A writer takes the lock when its transaction begins, so that what it reads
-is still so when it writes; a second writer waits for `BUSY_S`. On PostgreSQL the rows that a decision rests upon are
-locked by the queries themselves (``FOR SHARE``), which SQLite ignores because it needs no such thing.
+is still so when it writes; a second writer waits for ``busy_s`` seconds. On PostgreSQL the rows that a decision rests
+upon are locked by the queries themselves (``FOR SHARE``), which SQLite ignores because it needs no such thing.
 """
 
 from collections.abc import Iterator
@@ -17,20 +17,18 @@ from sqlalchemy.exc import DBAPIError
 from mintaka.storage.errors import StorageFailed, StorageFull
 from mintaka.storage.migration import upgrade
 
-BUSY_S = 10.0
-"""How long a transaction waits for another process's before it fails."""
-
 _WRITES = "mintaka_writes"
 
 
 class Database:
     """A database at ``url``, such as ``sqlite:////var/lib/mintaka/mintaka.db`` or ``sqlite://`` for one in memory.
 
+    ``busy_s``: how many seconds a transaction waits for another process's before it fails.
     Raises `StorageFailed` where it cannot be opened or was written by a newer Mintaka.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+    def __init__(self, url: str, *, busy_s: float = 10.0) -> None:
+        self._engine = _engine(url, busy_s)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         with _told():
             upgrade(self._writer)
@@ -52,11 +50,11 @@ class Database:
         self._engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, busy_s: float) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed)
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
+    options: dict[str, Any] = {"connect_args": {"timeout": busy_s, "check_same_thread": False}}
     if parsed.database in (None, "", ":memory:"):
         options["poolclass"] = StaticPool
     engine = create_engine(parsed, **options)

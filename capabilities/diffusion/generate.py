@@ -21,6 +21,7 @@ from mintaka.capabilities.diffusion.request import (
 )
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.ledger import MEGA, Published, no_budget
+from mintaka.capabilities.metadata import Offers
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import Effect, capability, method
 from mintaka.capabilities.restrictions import Restrictions
@@ -43,10 +44,11 @@ class Engine(Protocol):
 
     async def text_to_image(self, request: TextToImage, on_step: OnStep) -> list[Picture]:
         """Draw; what ``on_step`` raises ends the request and comes out here. Raises EngineError."""
+        ...
 
 
 @capability("diffusers.generate", label="Generate pictures", restrictions=GenerateRestrictions)
-class Generate:
+class Generate(Offers):
     """Make pictures from words."""
 
     def __init__(self, engine: Engine, models: Models, blobs: Blobs) -> None:
@@ -170,7 +172,9 @@ class Generate:
 
     def _complete(self, use: Use, prompt: str, options: GenerateOptions) -> Wanted:
         with told():
-            return complete(prompt, options, restrictions=use.restrictions, models=self._models, random=use.random)
+            return complete(
+                prompt, options, restrictions=use.restrictions, models=self._models, randomness=use.randomness
+            )
 
     async def _publish(self, call: Admitted, wanted: Wanted, pictures: Sequence[Picture]) -> list[Image]:
         """Keep the pictures' bytes, then make them the caller's and settle: one transaction, which checks once more."""

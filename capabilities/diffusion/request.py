@@ -110,9 +110,11 @@ class Models(Protocol):
 
     def list(self) -> list[ModelInfo]:
         """Every usable model."""
+        ...
 
     def get(self, model_id: str) -> ModelInfo:
         """The model of that id. Raises NoSuchModel, BadModel."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ class Wanted:
 
 
 def complete(
-    prompt: str, options: GenerateOptions, *, restrictions: Restrictions, models: Models, random: Random
+    prompt: str, options: GenerateOptions, *, restrictions: Restrictions, models: Models, randomness: Random
 ) -> Wanted:
     """Fill in what the script left open.
 
@@ -208,7 +210,7 @@ def complete(
         height=height,
         steps=options.num_inference_steps or under(model.steps, restrictions.get("max_steps")),
         guidance_scale=model.guidance_scale if options.guidance_scale is None else options.guidance_scale,
-        seed=_draw_seed(random, restrictions, options.batch) if options.seed is None else options.seed,
+        seed=_draw_seed(randomness, restrictions, options.batch) if options.seed is None else options.seed,
         scheduler=choose_scheduler(options.scheduler, model, restrictions),
         batch=options.batch,
         previews=restrictions.permits("no_preview", True) if options.previews is None else options.previews,
@@ -281,10 +283,10 @@ def under(value: int, ceiling: int | None) -> int:
     return value if ceiling is None else min(value, ceiling)
 
 
-def _draw_seed(random: Random, restrictions: Restrictions, batch: int) -> int:
+def _draw_seed(randomness: Random, restrictions: Restrictions, batch: int) -> int:
     low, high = restrictions.get("seed") or DRAWN_SEEDS
     low, high = max(low, SEEDS[0]), min(high, SEEDS[1])
-    return random.randint(low, max(low, high - batch + 1))
+    return randomness.randint(low, max(low, high - batch + 1))
 
 
 def _side(usual: int, ceiling: int | None, most: int | None, other: int | None) -> int:

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 from PIL import Image as Pillow
+from sqlalchemy import delete
 
 from mintaka.capabilities.diffusion.generate import Generate
 from mintaka.capabilities.grant import Grant
@@ -23,6 +24,7 @@ from mintaka.runtime.powers import Powers
 from mintaka.runtime.run import Run
 from mintaka.storage.blobs import Blobs
 from mintaka.storage.database import Database
+from mintaka.storage.schema import metadata
 
 
 class Clock:
@@ -95,11 +97,26 @@ def models(tmp_path: Path) -> ModelFolder:
     return ModelFolder([tmp_path / "models"])
 
 
-@pytest.fixture
-def world(tmp_path: Path, models: ModelFolder) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def migrated() -> Iterator[Database]:
+    """One database for all tests: to migrate one anew for each would take longer than the tests."""
     database = Database("sqlite://")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(migrated: Database) -> Database:
+    """The database, empty."""
+    with migrated.write() as tx:
+        for table in reversed(metadata.sorted_tables):
+            tx.execute(delete(table))
+    return migrated
+
+
+@pytest.fixture
+def world(tmp_path: Path, models: ModelFolder, database: Database) -> World:
     engine, blobs, clock, bits = Crayon(), Blobs(tmp_path / "blobs"), Clock(), Random(7)
     registry = Registry([Mint(), Generate(engine, models, blobs)])
     kernel = Kernel(database, registry, clock=clock, token_bytes=bits.randbytes, key=bytes(range(32)))
-    yield World(database, kernel, engine, blobs, clock)
-    database.close()
+    return World(database, kernel, engine, blobs, clock)

@@ -29,7 +29,7 @@ written = st.fixed_dictionaries(
 
 def met(a: GenerateRestrictions | None, b: GenerateRestrictions | None) -> GenerateRestrictions | None:
     try:
-        return a & b if a is not None and b is not None else None
+        return a.meet(b) if a is not None and b is not None else None
     except Empty:
         return None
 

@@ -109,3 +109,10 @@ def test_a_blob_changed_on_the_disk_is_not_served(tmp_path: Path) -> None:
     blobs.path(name).write_bytes(b"changed!")
     with pytest.raises(BlobDamaged):
         blobs.read(name)
+
+
+def test_a_blob_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    blobs.path("0" * 64).mkdir(parents=True)
+    with pytest.raises(StorageFailed, match="could not read"):
+        blobs.read("0" * 64)

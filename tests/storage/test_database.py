@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mintaka.storage import schema
 from mintaka.storage.database import Database
-from mintaka.storage.errors import StorageFailed
+from mintaka.storage.errors import StorageFailed, StorageFull
 
 
 def at(path: Path) -> str:
@@ -86,3 +86,40 @@ def test_a_folder_that_is_not_there_is_refused_in_plain_words(tmp_path: Path) ->
     with pytest.raises(StorageFailed, match="cannot be opened") as caught:
         Database(at(tmp_path / "missing"))
     assert str(tmp_path) not in caught.value.message
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    database = Database(at(tmp_path))
+
+    def fill() -> None:
+        with database.write() as tx:
+            tx.exec_driver_sql("PRAGMA max_page_count = 1")
+            for number in range(10_000):
+                tx.execute(insert(schema.principal).values(name=f"{number:0200}", created=1.0))
+
+    with pytest.raises(StorageFull, match="full"):
+        fill()
+    with database.read() as tx:
+        assert tx.execute(select(schema.principal)).all() == []
+    database.close()
+
+
+def test_a_database_that_another_program_holds_is_told(tmp_path: Path) -> None:
+    first = Database(at(tmp_path))
+    second = Database(at(tmp_path), busy_s=0.0)
+    with first.write(), pytest.raises(StorageFailed, match="busy"), second.write():
+        pass
+    with second.write() as tx:
+        tx.execute(insert(schema.principal).values(name="ann", created=1.0))
+    first.close()
+    second.close()
+
+
+def test_a_reader_sees_one_moment_while_somebody_writes(tmp_path: Path) -> None:
+    database = Database(at(tmp_path))
+    with database.read() as reader:
+        assert reader.execute(select(schema.principal)).all() == []
+        with database.write() as tx:
+            tx.execute(insert(schema.principal).values(name="ann", created=1.0))
+        assert reader.execute(select(schema.principal)).all() == []
+    database.close()
