@@ -7,7 +7,7 @@ person and the engine should know: title, sizes, defaults, examples, the words t
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -48,11 +48,12 @@ class Enlarge(Data):
     factor: Annotated[int, Field(ge=2, le=8)]
 
 
-class LatentRgb(Data):
-    """A linear map from latents to colours in 0..1: one row of red, green, blue for each latent channel, and a bias."""
+class LatentRgb(NamedTuple):
+    """A linear map from latents to colours in 0..1; in the file a list of the two."""
 
     matrix: tuple[Row, ...]
-    bias: Row = (0.0, 0.0, 0.0)
+    """One row of red, green and blue for each channel of the latents."""
+    bias: Row
 
 
 class Draws(Data):

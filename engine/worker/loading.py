@@ -80,6 +80,13 @@ def load(info: ModelInfo, device: str) -> Loaded:
             f"the model {info.id} cannot be loaded ({type(error).__name__}); the server's log says more",
             hint="check that the model's folder is complete",
         ) from error
+    rgb = info.latent_rgb
+    if rgb is not None and len(rgb.matrix) != pipeline.vae.config.latent_channels:
+        raise BadModel(
+            f"{info.id}/mintaka.json: `latent_rgb` has {len(rgb.matrix)} rows; the model's latents have "
+            f"{pipeline.vae.config.latent_channels} channels",
+            hint="correct `latent_rgb`, or set it to null and do without previews",
+        )
     pipeline.to(device)
     upscaler = load_upscaler(info.path / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
     digest = _digest(files) if sum(file.stat().st_size for file in files) <= HASH_LIMIT else None

@@ -28,7 +28,7 @@ SIDECAR: Mapping[str, object] = {
     "scheduler": "dpmpp_2m",
     "draws": {"objects": ["circle", "star"], "colours": ["red", "blue"]},
     "words": ["a", "red", "blue", "circle", "star", "on"],
-    "latent_rgb": {"matrix": [[0.2, 0, 0], [0, 0.2, 0], [0, 0, 0.2], [0, 0, 0]], "bias": [0.5, 0.5, 0.5]},
+    "latent_rgb": [[[0.2, 0, 0], [0, 0.2, 0], [0, 0, 0.2], [0, 0, 0]], [0.5, 0.5, 0.5]],
 }
 
 MakeModel = Callable[..., Path]
@@ -84,6 +84,7 @@ def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (pickled / "unet").mkdir()
     shutil.copy(STARTER / "unet" / "config.json", pickled / "unet")
     (pickled / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"not opened")
+    make_model(root / "colourless", id="colourless", latent_rgb=[[[1, 1, 1]], [0, 0, 0]])
     return root
 
 

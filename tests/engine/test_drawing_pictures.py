@@ -187,6 +187,11 @@ async def test_weights_in_a_pickle_are_refused_unopened(engine: Engine, ask: Ask
         await engine.text_to_image(ask(model="pickled"), unseen)
 
 
+async def test_a_map_to_colours_that_does_not_fit_the_latents_is_named(engine: Engine, ask: Ask) -> None:
+    with pytest.raises(BadModel, match=r"colourless/mintaka\.json: `latent_rgb` has 1 rows; .* have 4 channels"):
+        await engine.text_to_image(ask(model="colourless"), unseen)
+
+
 async def test_an_unknown_model_is_refused_with_the_nearest_name(engine: Engine, ask: Ask) -> None:
     with pytest.raises(NoSuchModel, match="did you mean starter"):
         await engine.text_to_image(ask(model="startre"), unseen)

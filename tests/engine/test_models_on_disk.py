@@ -80,7 +80,7 @@ def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:
         ({"enlarge": {"factor": 4}}, r"bad/mintaka\.json: `enlarge\.file`: Field required"),
         ({"enlarge": {"file": "gone.safetensors", "factor": 4}}, r"bad/mintaka\.json: `enlarge\.file`: .*not a file"),
         ({"enlarge": {"file": "../near/model_index.json", "factor": 4}}, r"`enlarge\.file`: .*not a file in the"),
-        ({"latent_rgb": {"matrix": [[1, 2]]}}, r"bad/mintaka\.json: `latent_rgb\.matrix\.0\.2`: "),
+        ({"latent_rgb": [[[1, 2]], [0, 0, 0]]}, r"bad/mintaka\.json: `latent_rgb\.0\.0\.2`: "),
         ([], r"bad/mintaka\.json: holds list, not an object"),
     ],
 )
