@@ -25,7 +25,7 @@ def main() -> None:
     _die_with_parent()
     link = Link(socket.socket(fileno=start.socket))
     link.send({"kind": "hello", "token": start.token})
-    models: list[Callable[[], list[str]]] = []
+    models: list[Callable[[], tuple[str, ...]]] = []
     beat_forever(link, lambda: {"kind": "beat", "memory": memory(), "models": models[0]() if models else []})
     # Both are read when the libraries are loaded. Threads that spin while they wait for each other come to a standstill
     # when anything else wants the cores: 20 steps took 20 s beside one busy process, and 1 s with threads that sleep.

@@ -1,8 +1,6 @@
 """The desk: takes what the supervisor asks, has it done, and answers. The one place a worker is put together."""
 
-import sys
 import time
-import traceback
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +9,14 @@ import torch
 import transformers
 
 from mintaka.engine import messages
-from mintaka.engine.errors import EngineError, OutOfDeviceMemory
+from mintaka.engine.errors import EngineError
 from mintaka.engine.frames import FrameError, Message
 from mintaka.engine.requests import Picture, Step
 from mintaka.engine.worker.drawing import text_to_image
+from mintaka.engine.worker.failures import as_engine_error
 from mintaka.engine.worker.link import Link
 from mintaka.engine.worker.loading import Shelf
-from mintaka.engine.worker.stepping import Cancelled, SteppingLoop, Ticket, aside
+from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, aside
 
 
 class Desk:
@@ -38,7 +37,7 @@ class Desk:
         """Do what was asked, for as long as the process lives."""
         self._loop.run()
 
-    def models(self) -> list[str]:
+    def models(self) -> tuple[str, ...]:
         """Ids of the models kept loaded."""
         return self._shelf.ids()
 
@@ -82,27 +81,5 @@ class Desk:
             if error is not None:
                 as_engine_error(error)  # a request for this model will say so to whoever asks
 
-        work = partial(aside, partial(self._shelf.get, Path(message["path"])))
+        work = partial(aside, partial(self._shelf.get, Path(message["path"])), Lane.LOAD)
         self._loop.submit(Ticket(message["id"], work, ended))
-
-
-def as_engine_error(error: BaseException) -> EngineError:
-    """``error`` as what may be told to whoever asked; what they may not see goes to the log, with its traceback."""
-    if isinstance(error, EngineError):
-        return error
-    traceback.print_exception(error, file=sys.stderr)
-    if is_out_of_memory(error):
-        return OutOfDeviceMemory(
-            "the device has not enough memory for this request", hint="ask for a smaller picture or a smaller batch"
-        )
-    return EngineError(
-        f"drawing failed inside the pipeline ({type(error).__name__}); the server's log says more",
-        hint="try another scheduler, size or number of steps",
-    )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says that memory ran out, on the device or on the host."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

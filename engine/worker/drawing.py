@@ -21,11 +21,11 @@ from mintaka.engine.worker.stepping import Lane, aside
 
 def text_to_image(request: TextToImage, path: Path, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     """Draw ``request`` with the model in folder ``path``. Raises EngineError and what is below it."""
-    loaded = aside(partial(shelf.get, path))
+    loaded = aside(partial(shelf.get, path), Lane.LOAD)
     sizes = sizing.plan(loaded.info, request.width, request.height)
     chosen = schedulers.find(name) if (name := request.scheduler or loaded.info.scheduler) else None
     scheduler = make_scheduler(loaded.pipeline.scheduler, chosen)
-    pipeline = proxy.twin(loaded.pipeline, scheduler)
+    pipeline = proxy.twin(loaded.pipeline, loaded.proxies, scheduler)
     notes = (*vocabulary_notes(loaded.info, request.prompt), *length_notes(pipeline, request.prompt), *sizes.notes)
     images = pipeline(
         prompt=request.prompt,
@@ -40,7 +40,7 @@ def text_to_image(request: TextToImage, path: Path, shelf: Shelf, on_step: OnSte
         callback_on_step_end=_step_callback(request, loaded, scheduler, sizes, on_step),
     ).images
     label = chosen.label if chosen is not None else type(scheduler).__name__
-    return aside(partial(_finish, request, loaded, label, sizes, notes, images))
+    return aside(partial(_finish, request, loaded, label, sizes, notes, images), Lane.FINISH)
 
 
 def make_scheduler(base: Any, chosen: Scheduler | None) -> Any:

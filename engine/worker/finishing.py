@@ -32,10 +32,10 @@ def finish(images: torch.Tensor, sizes: SizePlan, upscaler: Upscaler | None) -> 
 
 
 def png(image: Image.Image, chunks: Mapping[str, str]) -> bytes:
-    """``image`` as a PNG with text ``chunks``."""
+    """``image`` as a PNG with text ``chunks``: plain ones where Latin-1 suffices, since older readers stop there."""
     info = PngInfo()
     for key, text in chunks.items():
-        info.add_itxt(key, text)
+        info.add_text(key, text)
     out = io.BytesIO()
     image.save(out, "PNG", pnginfo=info, compress_level=COMPRESSION)
     return out.getvalue()

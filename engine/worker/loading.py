@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import torch
 
 from mintaka.engine.errors import EngineError
 from mintaka.engine.models.info import BadModel, ModelInfo, read_model
+from mintaka.engine.worker.failures import is_out_of_memory
+from mintaka.engine.worker.proxy import proxies
 from mintaka.engine.worker.upscaling import Upscaler, load_upscaler
 
 HASH_LIMIT = 256 * 1024 * 1024
@@ -26,22 +29,26 @@ class Loaded:
 
     info: ModelInfo
     pipeline: Any
+    proxies: Mapping[str, Any]
+    """What stands for the pipeline's heavy modules in a request; see `mintaka.engine.worker.proxy`."""
     upscaler: Upscaler | None
     weight_bytes: int
     digest: str | None
-    """SHA-256 over its weight files in order of their names, hexadecimal; ``None`` where they are too large to hash."""
+    """SHA-256 over the SHA-256 of each weight file, hexadecimal; ``None`` where they are too large to hash."""
 
 
 class Shelf:
     """The models kept loaded: as many as fit ``keep_bytes``, the least recently used leaves first.
 
-    Only one thread may use it. A model that leaves stays in memory until the last request that draws with it ends.
+    Only one thread may take models from it. A model that leaves stays in memory until the last request that draws with
+    it ends.
     """
 
     def __init__(self, device: str, keep_bytes: int) -> None:
         self._device = device
         self._keep_bytes = keep_bytes
         self._loaded: OrderedDict[Path, Loaded] = OrderedDict()
+        self._ids: tuple[str, ...] = ()
 
     def get(self, path: Path) -> Loaded:
         """The model in folder ``path``, loaded if need be. Raises BadModel or EngineError."""
@@ -50,11 +57,12 @@ class Shelf:
             self._make_room(loaded.weight_bytes)
             self._loaded[path] = loaded
         self._loaded.move_to_end(path)
+        self._ids = tuple(each.info.id for each in self._loaded.values())
         return self._loaded[path]
 
-    def ids(self) -> list[str]:
-        """Ids of the models kept, the most recently used last."""
-        return [loaded.info.id for loaded in list(self._loaded.values())]
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the models kept, the most recently used last. Any thread may ask."""
+        return self._ids
 
     def _make_room(self, needed: int) -> None:
         while self._loaded and needed + sum(each.weight_bytes for each in self._loaded.values()) > self._keep_bytes:
@@ -67,6 +75,14 @@ def load(info: ModelInfo, device: str) -> Loaded:
     Reads only what lies in the folder and only safetensors: a pickle can run any code, so one is refused.
     """
     files = _weight_files(info)
+    with torch.inference_mode(False):  # else the weights could never be changed, as an adapter changes them
+        pipeline = _pipeline(info, device)
+        upscaler = load_upscaler(info.path / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
+    digest = _digest(files) if sum(file.stat().st_size for file in files) <= HASH_LIMIT else None
+    return Loaded(info, pipeline, proxies(pipeline), upscaler, _weight_bytes(pipeline), digest)
+
+
+def _pipeline(info: ModelInfo, device: str) -> Any:
     try:
         pipeline = getattr(diffusers, _pipeline_class(info)).from_pretrained(
             info.path,
@@ -75,7 +91,9 @@ def load(info: ModelInfo, device: str) -> Loaded:
             use_safetensors=True,
             low_cpu_mem_usage=True,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise EngineError(
             f"the model {info.id} cannot be loaded ({type(error).__name__}); the server's log says more",
             hint="check that the model's folder is complete",
@@ -87,10 +105,7 @@ def load(info: ModelInfo, device: str) -> Loaded:
             f"{pipeline.vae.config.latent_channels} channels",
             hint="correct `latent_rgb`, or set it to null and do without previews",
         )
-    pipeline.to(device)
-    upscaler = load_upscaler(info.path / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
-    digest = _digest(files) if sum(file.stat().st_size for file in files) <= HASH_LIMIT else None
-    return Loaded(info, pipeline, upscaler, _weight_bytes(pipeline), digest)
+    return pipeline.to(device)
 
 
 def _pipeline_class(info: ModelInfo) -> str:

@@ -30,15 +30,19 @@ HEAVY: Mapping[str, Heavy] = {
 """Components of pipelines by attribute. Text and VAE first: a newcomer catches up, a finished picture gets out."""
 
 
-def twin(pipeline: Any, scheduler: Any) -> Any:
-    """A pipeline for one request: ``pipeline`` with proxies for its heavy modules and a ``scheduler`` of its own."""
+def proxies(pipeline: Any) -> dict[str, Any]:
+    """A proxy for each heavy module of ``pipeline``; they keep nothing of a request, so one set serves all."""
+    return {name: _proxy(getattr(pipeline, name), heavy) for name, heavy in HEAVY.items()}
+
+
+def twin(pipeline: Any, modules: Mapping[str, Any], scheduler: Any) -> Any:
+    """A pipeline for one request: ``pipeline`` with proxies for ``modules`` and a ``scheduler`` of its own."""
     own = copy.copy(pipeline)
     # Written past the pipeline's own __setattr__, which would enter the proxies' classes in the shared configuration.
     own.__dict__["scheduler"] = scheduler
     own.__dict__["_progress_bar_config"] = {"disable": True}
     own.__dict__["maybe_free_model_hooks"] = _nothing
-    for name, heavy in HEAVY.items():
-        own.__dict__[name] = _proxy(getattr(pipeline, name), heavy)
+    own.__dict__.update(modules)
     return own
 
 

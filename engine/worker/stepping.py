@@ -35,8 +35,10 @@ class Lane(Enum):
 
     QUICK = "quick"
     """Milliseconds, and the request waits for them at every step: previews."""
-    LONG = "long"
-    """Up to seconds, once or twice in a request: loading models, enlarging and encoding pictures."""
+    FINISH = "finish"
+    """A fraction of a second, once in a request: enlarging and encoding pictures."""
+    LOAD = "load"
+    """Up to minutes, once in a model's life: others go on drawing and finishing meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def call(run: Callable[[], T], rank: int) -> T:
     return cast(T, _switch_away(request))
 
 
-def aside(work: Callable[[], T], lane: Lane = Lane.LONG) -> T:
+def aside(work: Callable[[], T], lane: Lane) -> T:
     """Park this request until ``work`` is done on the thread of ``lane``, and give its result."""
     request = greenlet.getcurrent()
     if not isinstance(request, Request):

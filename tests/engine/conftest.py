@@ -84,6 +84,10 @@ def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (pickled / "unet").mkdir()
     shutil.copy(STARTER / "unet" / "config.json", pickled / "unet")
     (pickled / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"not opened")
+    broken = make_model(root / "broken", id="broken")
+    (broken / "vae").unlink()
+    (broken / "vae").mkdir()
+    (broken / "vae" / "config.json").write_text("{}")
     make_model(root / "colourless", id="colourless", latent_rgb=[[[1, 1, 1]], [0, 0, 0]])
     return root
 

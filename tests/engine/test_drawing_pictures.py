@@ -112,7 +112,7 @@ async def test_a_prompt_longer_than_the_model_reads_is_noted(engine: Engine, ask
 @pytest.mark.parametrize("name", [name for name, scheduler in SCHEDULERS.items() if scheduler.needs is None])
 async def test_every_scheduler_of_the_table_draws(engine: Engine, ask: Ask, name: str) -> None:
     steps: list[Step] = []
-    [picture] = await engine.text_to_image(ask(scheduler=name, steps=3), steps.append)
+    [picture] = await engine.text_to_image(ask(scheduler=name), steps.append)
     assert pixels(picture).std() > 1
     assert [step.step for step in steps] == list(range(1, steps[-1].steps + 1))
 
@@ -185,6 +185,14 @@ async def test_a_deadline_ends_only_its_own_request(engine: Engine, ask: Ask) ->
 async def test_weights_in_a_pickle_are_refused_unopened(engine: Engine, ask: Ask) -> None:
     with pytest.raises(BadModel, match=r"pickled/unet/diffusion_pytorch_model\.bin is a pickle"):
         await engine.text_to_image(ask(model="pickled"), unseen)
+
+
+async def test_a_model_that_cannot_be_loaded_says_so_without_details_of_the_machine(engine: Engine, ask: Ask) -> None:
+    with pytest.raises(
+        EngineError, match=r"the model broken cannot be loaded \(\w+\); the server's log says more"
+    ) as e:
+        await engine.text_to_image(ask(model="broken"), unseen)
+    assert "/" not in e.value.message
 
 
 async def test_a_map_to_colours_that_does_not_fit_the_latents_is_named(engine: Engine, ask: Ask) -> None:

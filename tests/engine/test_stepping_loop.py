@@ -87,7 +87,7 @@ def test_whatever_a_request_raises_ends_only_itself(error: BaseException) -> Non
         call(fails, 1)
 
     def fails_aside() -> None:
-        aside(fails)
+        aside(fails, Lane.FINISH)
 
     trace: list[str] = []
     with running() as requests:
@@ -111,7 +111,7 @@ def test_a_request_can_be_cancelled_where_it_is_parked_and_cleans_up() -> None:
             trace.append("cleaned up")
 
     def waiting() -> None:
-        aside(lambda: gate.wait(10))
+        aside(lambda: gate.wait(10), Lane.LOAD)
 
     with running() as requests:
         requests.submit(1, endless)
@@ -142,7 +142,7 @@ def test_a_deadline_strikes_between_calls_and_after_work_aside() -> None:
         requests.submit(1, calling, deadline=5.0)
         assert isinstance(requests.end()[2], DeadlineExceeded)
         assert now[0] == 10
-        requests.submit(2, lambda: aside(pass_time), deadline=15.0)
+        requests.submit(2, lambda: aside(pass_time, Lane.FINISH), deadline=15.0)
         assert isinstance(requests.end()[2], DeadlineExceeded)
 
 
@@ -151,11 +151,11 @@ def test_work_aside_runs_on_its_lane_without_gradients_and_gives_its_result() ->
         return threading.current_thread().name, torch.is_inference_mode_enabled()
 
     with running() as requests:
-        requests.submit(1, lambda: [aside(where, Lane.QUICK), aside(where), call(where, 1)])
+        requests.submit(1, lambda: [aside(where, Lane.QUICK), aside(where, Lane.FINISH), call(where, 1)])
         _, places, _ = requests.end()
     assert isinstance(places, list)
-    (quick, first), (long, second), (_, third) = places
-    assert (quick, long) == ("quick lane_0", "long lane_0")
+    (quick, first), (finish, second), (_, third) = places
+    assert (quick, finish) == ("quick lane_0", "finish lane_0")
     assert (first, second, third) == (True, True, True)
 
 
@@ -180,4 +180,4 @@ def test_gradient_mode_does_not_leak_from_one_request_to_another() -> None:
 
 def test_outside_a_request_nothing_parks() -> None:
     assert call(lambda: "done", 1) == "done"
-    assert aside(lambda: "done") == "done"
+    assert aside(lambda: "done", Lane.QUICK) == "done"
