@@ -6,7 +6,7 @@ from mintaka.lang.diagnostics import Code, Diagnostic, Severity
 from mintaka.lang.forms import FORMS, SHORT_FORMS, SHORT_OPS
 from mintaka.lang.names import bound_names, near
 from mintaka.lang.scopes import Resolved, resolve
-from mintaka.lang.shape import misshapes
+from mintaka.lang.shape import misshapes, well_formed
 from mintaka.lang.signatures import Signature
 from mintaka.lang.spans import Span
 from mintaka.lang.tree import Call, Literal, Node, walk
@@ -38,7 +38,7 @@ def _structure(node: Node, signatures: Mapping[str, Signature]) -> Iterator[Diag
 def _unknown(call: Call, signatures: Mapping[str, Signature]) -> Diagnostic:
     hint = None
     short = {**SHORT_FORMS, **SHORT_OPS}
-    name = short.get(call.op) or near(call.op, [*signatures, *FORMS])
+    name = short.get(call.op) or near(call.op, [*signatures, *FORMS, *short])
     if name is not None:
         hint = f"Did you mean `{name}`?"
     message = f"There is no op `{call.op}`." if call.op else "A call names its op first."
@@ -47,7 +47,9 @@ def _unknown(call: Call, signatures: Mapping[str, Signature]) -> Diagnostic:
 
 def _names(node: Node) -> Iterator[Diagnostic]:
     resolution = resolve(node)
-    applied = {id(call.args[0]) for call in walk(node) if isinstance(call, Call) and call.op == "std.apply" and call.args}
+    applied = {
+        id(call.args[0]) for call in walk(node) if isinstance(call, Call) and call.op == "std.apply" and call.args
+    }
     bound = bound_names(node)
     for resolved, visible in resolution.unbound:
         yield _unbound(resolved, visible, bound, applied=id(resolved.node) in applied)
@@ -73,16 +75,14 @@ def _unbound(resolved: Resolved, visible: frozenset[str], bound: frozenset[str],
     if applied:
         message = f"`{name}` is neither bound nor an op, so there is no function to call."
         return Diagnostic(Code.TYPE, message, call.span, hint)
-    return Diagnostic(
-        Code.UNBOUND, f"Nothing binds `{name}`.", call.span, hint or f"Bind it first: (let {name} …)."
-    )
+    return Diagnostic(Code.UNBOUND, f"Nothing binds `{name}`.", call.span, hint or f"Bind it first: (let {name} …).")
 
 
 def _loops(root: Resolved) -> Iterator[Diagnostic]:
     pending = [root]
     while pending:
         current = pending.pop()
-        if current.op in ("std.break", "std.continue") and not current.loop:
+        if current.op in ("std.break", "std.continue") and not current.loop and well_formed(current.node):
             message = f"`{current.op}` stands in a loop only, and does not reach out of a function."
             yield Diagnostic(Code.MISPLACED, message, current.node.span)
         pending.extend(current.args)

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from mintaka.lang.forms import FORMS, ArgKind
 from mintaka.lang.limits import allow_deep_recursion
-from mintaka.lang.names import bound_names
 from mintaka.lang.lower import HeadKind, head_kind, is_name, is_symbol, op_name
+from mintaka.lang.names import bound_names
 from mintaka.lang.tree import Call, Data, Group, Literal, Node
 
 WIDTH = 100

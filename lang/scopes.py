@@ -179,7 +179,9 @@ class _Resolver:
             case "std.define":
                 return self._function(node, scope, scope.bind(_name(node, 0)))
             case "std.params":
-                names = [str(arg.value[0]) for arg in node.args if isinstance(arg, Literal) and isinstance(arg.value, list)]
+                names = [
+                    str(arg.value[0]) for arg in node.args if isinstance(arg, Literal) and isinstance(arg.value, list)
+                ]
                 return Resolved(node, self._all(node.args, scope), parameters=tuple(map(scope.bind, names)))
             case "par.all":
                 return self._tasks(node, scope)

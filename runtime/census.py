@@ -1,26 +1,24 @@
 """How much data of a run is alive: what its suspended and running frames can reach.
 
 The meter only adds up what is allocated, so garbage counts as well; when that sum passes the budget, this walk tells
-how much of it is really held. Strings, lists and objects that generated code holds are in locals whenever script code
-runs below it (the compiler spills them there), which is why looking at frames is enough.
+how much of it is really held. What generated code holds is in locals whenever script code runs below it (the compiler
+puts it there), and what an op works with is in the op's locals, so looking at frames is enough.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CellType, FrameType, FunctionType
 
-SCRIPT_FILE = "<script>"
-"""File name of generated code: tells its frames from those of the host."""
+from mintaka.runtime.fiber import Fiber
 
 _HELD = (list, dict, tuple, str, FunctionType, CellType)
 
 
-def live_bytes() -> int:
-    """Bytes of script data that the frames beneath the caller hold, shared data counted once."""
+def live_bytes(fibers: Iterable[Fiber]) -> int:
+    """Bytes of data that ``fibers`` and the one this is called from hold; shared data counts once."""
     pending: list[object] = []
-    for frame in _frames():
-        if frame.f_code.co_filename == SCRIPT_FILE:
-            pending.extend(frame.f_locals.values())
+    for frame in _frames([sys._getframe(1), *[fiber.gr_frame for fiber in fibers]]):
+        pending.extend(frame.f_locals.values())
     seen: set[int] = set()
     total = 0
     while pending:
@@ -32,7 +30,7 @@ def live_bytes() -> int:
             total += 8 * (8 + len(value))
         elif isinstance(value, list):
             total += 8 * (8 + len(value))
-            pending.extend(value)
+            pending.extend([item for item in value if type(item) in _HELD])
         elif isinstance(value, dict):
             total += 8 * (8 + 3 * len(value) + sum(map(len, value)))
             pending.extend(value.values())
@@ -47,8 +45,9 @@ def live_bytes() -> int:
     return total
 
 
-def _frames() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+def _frames(innermost: Iterable[FrameType | None]) -> Iterator[FrameType]:
+    for start in innermost:
+        frame = start
+        while frame is not None:
+            yield frame
+            frame = frame.f_back

@@ -24,24 +24,28 @@ class Pause:
         return asyncio.sleep(0).__await__()
 
 
-class _Fiber(greenlet):
+class Fiber(greenlet):
     """A greenlet that generated code runs in; `wait` refuses to park any other."""
 
 
-async def drive(body: Callable[[], T]) -> T:
-    """Run ``body`` in a fiber of its own and await for it what it waits for."""
-    fiber = _Fiber(body)
+async def drive(body: Callable[[], T], fibers: set[Fiber]) -> T:
+    """Run ``body`` in a fiber of its own, one of ``fibers`` while it lives, and await for it what it waits for."""
+    fiber = Fiber(body)
     fiber.gr_context = contextvars.copy_context()
-    awaited: Any = fiber.switch()
-    while not fiber.dead:
-        try:
-            result = await awaited
-        except asyncio.CancelledError as cancelled:
-            awaited = fiber.throw(_cancellation(cancelled))
-        except Exception as error:
-            awaited = fiber.throw(error)
-        else:
-            awaited = fiber.switch(result)
+    fibers.add(fiber)
+    try:
+        awaited: Any = fiber.switch()
+        while not fiber.dead:
+            try:
+                result = await awaited
+            except asyncio.CancelledError as cancelled:
+                awaited = fiber.throw(_cancellation(cancelled))
+            except Exception as error:
+                awaited = fiber.throw(error)
+            else:
+                awaited = fiber.switch(result)
+    finally:
+        fibers.discard(fiber)
     outcome: T = awaited
     return outcome
 
@@ -49,7 +53,7 @@ async def drive(body: Callable[[], T]) -> T:
 def wait(awaitable: Awaitable[T]) -> T:
     """Park this fiber until ``awaitable`` is done; gives its result or raises its error."""
     fiber = getcurrent()
-    if not isinstance(fiber, _Fiber) or fiber.parent is None:
+    if not isinstance(fiber, Fiber) or fiber.parent is None:
         raise RuntimeError("only code that runs in a fiber can wait; start it with drive()")
     result: T = fiber.parent.switch(awaitable)
     return result

@@ -25,7 +25,7 @@ class Meter:
     """Counts fuel and the growth of data, and calls ``pause`` after every ``slice_length`` units of fuel.
 
     ``census`` measures the bytes of live script data; it is asked only when what was allocated since could exceed the
-    budget.
+    budget. ``bytes_per_tick`` is what generated code may make for a unit of fuel without accounting for it.
     """
 
     def __init__(
@@ -35,12 +35,14 @@ class Meter:
         pause: Callable[[], None],
         census: Callable[[], int],
         slice_length: int = SLICE,
+        bytes_per_tick: int = 0,
     ) -> None:
         self._limit = min(budget.fuel, FUEL_CAP)
         self._memory = budget.memory
         self._pause = pause
         self._census = census
         self._slice = slice_length
+        self._bytes_per_tick = bytes_per_tick
         self._granted = 0
         self._allocated = 0
         marks: list[object] = [True] * slice_length
@@ -86,18 +88,26 @@ class Meter:
         """Account for ``size`` bytes about to be built; raises `OutOfMemory` before they are."""
         self._allocated += size
         if self._allocated > self._memory:
-            live = self._census() + size
-            if live > self._memory:
-                raise OutOfMemory(
-                    f"The script's data would take about {live >> 10:,} kB; its budget is {self._memory >> 10:,} kB. "
-                    "Keep less at a time, or run it with a larger memory budget."
-                )
-            self._allocated = live
+            self._look(size)
 
     def _end_slice(self) -> None:
+        self._allocated += self._slice * self._bytes_per_tick
+        if self._allocated > self._memory:
+            self._look(0)
         self._pause()
         if self._left == 0:  # another fiber of this run may have opened a slice meanwhile
             self._grant()
+
+    def _look(self, coming: int) -> None:
+        """See how much is really alive, and whether ``coming`` bytes more are too much."""
+        live = self._census() + coming
+        # Close to the limit this would be done ever more often, so the last quarter is not given out.
+        if live > self._memory - self._memory // 4:
+            raise OutOfMemory(
+                f"The script's data would take about {live >> 10:,} kB; its budget is {self._memory >> 10:,} kB. "
+                "Keep less at a time, or run it with a larger memory budget."
+            )
+        self._allocated = live
 
     def _grant(self) -> None:
         units = min(self._slice, self._limit - self._granted)

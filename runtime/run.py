@@ -1,13 +1,14 @@
 """One run of a script: what an op with a first parameter ``run: Run`` is given."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from mintaka.lang.tree import Call
 from mintaka.runtime.budget import Budget, Used
 from mintaka.runtime.census import live_bytes
 from mintaka.runtime.errors import DeadlinePassed, HostFault
-from mintaka.runtime.fiber import Pause, wait
+from mintaka.runtime.fiber import Fiber, Pause, drive, wait
 from mintaka.runtime.meter import SLICE, Meter
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.values import Function, HostObject, Value
@@ -17,6 +18,9 @@ Depth = tuple[Any, ...]
 
 CELL = 8
 """Bytes that memory accounting counts for a cell of a list or a character of a string."""
+
+MOST_AT_ONCE = 64
+"""Tasks of one `Run.together` that run at the same time; the others wait for their turn."""
 
 
 def depth_chain(depth: int) -> Depth:
@@ -31,12 +35,28 @@ class Run:
     """A run's meter, powers and registers. Ops charge, wait, emit and call back through it."""
 
     def __init__(
-        self, budget: Budget, powers: Powers, args: Sequence[Value] = (), *, slice_length: int = SLICE
+        self,
+        budget: Budget,
+        powers: Powers,
+        args: Sequence[Value] = (),
+        *,
+        functions: Mapping[str, Call] | None = None,
+        bytes_per_tick: int = 0,
+        slice_length: int = SLICE,
     ) -> None:
         self.budget = budget
         self.powers = powers
         self.args = list(args)
-        self.meter = Meter(budget, pause=self._pause, census=self._census, slice_length=slice_length)
+        self.meter = Meter(
+            budget,
+            pause=self._pause,
+            census=lambda: live_bytes(self.fibers),
+            slice_length=slice_length,
+            bytes_per_tick=bytes_per_tick,
+        )
+        self.fibers: set[Fiber] = set()
+        """The fibers of this run that have not ended."""
+        self._functions = functions or {}
         self.calls = 0
         self.depth = depth_chain(budget.depth)
         """What is left of the depth where the current op was called."""
@@ -76,16 +96,46 @@ class Run:
 
     def apply(self, function: Function, *args: Value) -> Value:
         """Call a script's function; superfluous arguments are dropped, missing ones are null."""
-        result: Value = function(self.depth, *args[: function.__code__.co_argcount - 1])
+        depth = self.depth
+        result: Value = function(depth, *args)
+        self.depth = depth
         return result
+
+    def source(self, function: Function) -> Call | None:
+        """The ``std.lambda`` or ``std.define`` that ``function`` was made by."""
+        return self._functions.get(function.__code__.co_name)
 
     def wait(self, awaitable: Awaitable[T]) -> T:
         """Park the run until ``awaitable`` is done; the event loop goes on meanwhile."""
-        depth = self.depth
+        depth, deadline = self.depth, self.deadline
         try:
-            return wait(self._until_deadline(awaitable))
+            return wait(self._until(deadline, awaitable))
         finally:
-            self.depth = depth
+            self.depth, self.deadline = depth, deadline
+
+    def together(self, tasks: Sequence[Callable[[], Value]]) -> list[Value]:
+        """Run ``tasks`` at the same time, each in a fiber; their results in order. The first failure ends them all."""
+        depth, deadline = self.depth, self.deadline
+
+        def body(task: Callable[[], Value]) -> Value:
+            self.depth, self.deadline = depth, deadline
+            return task()
+
+        return self.wait(self._gather([lambda task=task: body(task) for task in tasks]))  # type: ignore[misc]
+
+    async def _gather(self, bodies: Sequence[Callable[[], Value]]) -> list[Value]:
+        free = asyncio.Semaphore(MOST_AT_ONCE)
+
+        async def one(body: Callable[[], Value]) -> Value:
+            async with free:
+                return await drive(body, self.fibers)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(body)) for body in bodies]
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return [task.result() for task in tasks]
 
     def call_method(self, host: HostObject, method: str, args: list[Value]) -> Value:
         """Call a method of a host object, within the budget's number of calls."""
@@ -110,6 +160,10 @@ class Run:
         """Tell whoever watches the run: log, progress, preview, asset."""
         self.powers.emit(kind, data)
 
+    def now(self) -> float:
+        """The time on the event loop's clock, which deadlines are on."""
+        return self._clock()
+
     def check_deadline(self) -> None:
         """Raise `DeadlinePassed` when the run's time is over."""
         if self._clock() >= self.deadline:
@@ -120,8 +174,8 @@ class Run:
             f"The script did not end within {self.budget.deadline_s:g} s. Ask for less at once, or allow more time."
         )
 
-    async def _until_deadline(self, awaitable: Awaitable[T]) -> T:
-        timeout = asyncio.timeout_at(self.deadline)
+    async def _until(self, deadline: float, awaitable: Awaitable[T]) -> T:
+        timeout = asyncio.timeout_at(deadline)
         try:
             async with timeout:
                 return await awaitable
@@ -131,11 +185,9 @@ class Run:
             raise
 
     def _pause(self) -> None:
+        """Let other work run, and see whether this one is still wanted."""
+        depth, deadline = self.depth, self.deadline
         self.check_deadline()
-        depth = self.depth
         wait(Pause())
-        self.depth = depth
+        self.depth, self.deadline = depth, deadline
         self.check_deadline()
-
-    def _census(self) -> int:
-        return live_bytes()

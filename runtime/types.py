@@ -1,7 +1,6 @@
 """The types an op can ask of its arguments, read from Python annotations."""
 
 import types
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
@@ -14,6 +13,14 @@ class ArgType:
 
     word: str
     accepts: tuple[type, ...] = ()
+
+    def takes(self, value: Value) -> bool:
+        """Whether ``value`` is of this type; a boolean is no number."""
+        return (
+            not self.accepts
+            or type(value) in self.accepts
+            or (HostObject in self.accepts and isinstance(value, HostObject))
+        )
 
     @property
     def slot(self) -> str:
@@ -56,6 +63,3 @@ def argument_type(annotation: Any) -> ArgType:
             tuple(kind for member in members for kind in member.accepts),
         )
     return _TYPES[origin or annotation]
-
-
-Check = Callable[..., Value]

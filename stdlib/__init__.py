@@ -1,0 +1,18 @@
+"""The ops of the language, one file a subject: adding an op is one decorated function in one of them."""
+
+from mintaka.stdlib import (
+    arithmetic,
+    comparison,
+    core,
+    json_texts,
+    lists,
+    mathematics,
+    objects,
+    parallel,
+    texts,
+)
+
+modules = (core, arithmetic, comparison, mathematics, lists, objects, texts, json_texts, parallel)
+"""What `OpTable.of` is made from."""
+
+__all__ = ["modules"]

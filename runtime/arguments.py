@@ -1,0 +1,75 @@
+"""The arguments of a run, given to the parameters its script declares."""
+
+from collections.abc import Sequence
+
+from mintaka.lang.numbers import number
+from mintaka.lang.parameters import Parameter, parameter
+from mintaka.lang.tree import Data
+from mintaka.runtime.errors import ArityError, HostFault, TypeFault
+from mintaka.runtime.values import HostObject, Value, type_name
+
+_WORDS = {"string": "string", "boolean": "boolean", "list": "array", "object": "object", "image": "image"}
+
+
+def bind_parameters(declarations: list[Data], args: Sequence[Value]) -> list[Value]:
+    """One value for each declared parameter.
+
+    Arguments come by position, or by name in a single object whose keys are all names of parameters. Raises
+    `ArityError` for a missing or superfluous one, `TypeFault` for one of the wrong type, `HostFault` (``limit``) for
+    one out of its bounds or choices.
+    """
+    parameters = [parameter(declaration) for declaration in declarations]
+    given = _by_name(parameters, args)
+    return [_value(wanted, given) for wanted in parameters]
+
+
+def _by_name(parameters: Sequence[Parameter], args: Sequence[Value]) -> dict[str, Value]:
+    names = [wanted.name for wanted in parameters]
+    only = args[0] if len(args) == 1 else None
+    if isinstance(only, dict) and (parameters[0].type != "object" or len(parameters) > 1 or names[0] in only):
+        unknown = [key for key in only if key not in names]
+        if unknown:
+            raise ArityError(f"The script has no parameter `{unknown[0]}`; it has {', '.join(names)}.")
+        return only
+    if len(args) > len(names):
+        raise ArityError(f"The script takes {len(names)} arguments ({', '.join(names)}), not {len(args)}.")
+    return dict(zip(names, args, strict=False))
+
+
+def _value(wanted: Parameter, given: dict[str, Value]) -> Value:
+    if wanted.name not in given:
+        if wanted.required:
+            raise ArityError(f"The script's parameter `{wanted.name}` has no default; give it a value.")
+        return _copy(wanted.default)
+    value = given[wanted.name]
+    if not _fits(wanted, value):
+        raise TypeFault(f"The script's parameter `{wanted.name}` is of type {wanted.type}, not {type_name(value)}.")
+    if wanted.least is not None and wanted.most is not None and isinstance(value, int | float):
+        if not wanted.least <= value <= wanted.most:
+            raise HostFault(
+                f"The script's parameter `{wanted.name}` is from {wanted.least} to {wanted.most}, not {value}.",
+                kind="limit",
+                data={"least": wanted.least, "most": wanted.most},
+            )
+        return number(value)
+    if wanted.choices and value not in wanted.choices:
+        choices = ", ".join(map(str, wanted.choices))
+        raise HostFault(f"The script's parameter `{wanted.name}` is one of: {choices}.", kind="limit")
+    return value
+
+
+def _fits(wanted: Parameter, value: Value) -> bool:
+    if wanted.type in ("any", "choice"):
+        return not isinstance(value, HostObject) or wanted.type == "any"
+    if wanted.type in ("int", "number"):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and (wanted.type == "number" or number(value) == int(value))  # type: ignore[arg-type]
+    return type_name(value) == _WORDS[wanted.type]
+
+
+def _copy(data: Data) -> Value:
+    if isinstance(data, list):
+        return [_copy(item) for item in data]
+    if isinstance(data, dict):
+        return {key: _copy(value) for key, value in data.items()}
+    return data

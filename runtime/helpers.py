@@ -1,0 +1,147 @@
+"""What generated code is given: the meter, a few built-in functions, and the ops it names, bound to one run."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mintaka.runtime.arguments import bind_parameters
+from mintaka.runtime.compiler import Program
+from mintaka.runtime.errors import DeadlinePassed, HostFault, ScriptError, Stopped, TypeFault
+from mintaka.runtime.faults import caught_value, record, script_error
+from mintaka.runtime.ops import Op
+from mintaka.runtime.run import Depth, Run
+from mintaka.runtime.types import ArgType
+from mintaka.runtime.values import Function, Value, truthy, type_name
+
+Helper = Callable[..., Any] | object
+
+
+def bind(program: Program, run: Run) -> list[Helper]:
+    """The helpers a program asks for, in its order."""
+    fixed = _fixed(program, run)
+    return [_op(program, name, run) if name.startswith("op:") else fixed[name] for name in program.helpers]
+
+
+def _fixed(program: Program, run: Run) -> dict[str, Helper]:
+    def caught(error: Exception) -> ScriptError:
+        """The error as a handler gets it; what ends the run goes on."""
+        known = script_error(error, program.sites)
+        if isinstance(known, Stopped):
+            raise known
+        return known
+
+    def begin_timeout(seconds: Value) -> tuple[float, float, float]:
+        """Bring the deadline nearer: the one before, the one now, and the seconds."""
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+            raise TypeFault(f"`std.with_timeout` takes a number of seconds, not {article(type_name(seconds))}.")
+        before = run.deadline
+        run.deadline = min(before, run.now() + seconds)
+        return before, run.deadline, seconds
+
+    def timed_out(error: Exception, limit: tuple[float, float, float]) -> None:
+        """Let an error go on; running out of this very time is one that a script can catch."""
+        before, deadline, seconds = limit
+        if isinstance(error, DeadlinePassed) and deadline < before and run.now() < before:
+            raise HostFault(f"This was not done within {seconds:g} s.", kind="deadline") from None
+        raise error
+
+    def end_timeout(limit: tuple[float, float, float]) -> None:
+        run.deadline = limit[0]
+
+    def together(depth: Depth, tasks: list[Function]) -> list[Value]:
+        run.depth = depth
+        return run.together([lambda task=task: run.apply(task) for task in tasks])  # type: ignore[misc]
+
+    return {
+        "tick": run.meter.tick,
+        "charge": run.charge,
+        "zip": zip,
+        "type": type,
+        "function": Function,
+        "errors": Exception,
+        "truthy": truthy,
+        "items": items,
+        "not_function": not_function,
+        "caught": caught,
+        "thrown": caught_value,
+        "record": record,
+        "begin_timeout": begin_timeout,
+        "timed_out": timed_out,
+        "end_timeout": end_timeout,
+        "together": together,
+        "parameters": lambda declared: bind_parameters(declared, run.args),
+    }
+
+
+def items(value: Value) -> Sequence[Value]:
+    """What ``std.for`` goes through: a list as it grows; anything else has no items."""
+    return value if isinstance(value, list) else ()
+
+
+def not_function(value: Value) -> None:
+    """Refuse to call what is no function."""
+    raise TypeFault(f"Only a function can be called, and this is {article(type_name(value))}.")
+
+
+def _op(program: Program, helper: str, run: Run) -> Helper:
+    name = helper.removeprefix("op:")
+    op = program.ops.get(name)
+    if op is None:
+        raise ScriptError(f"There is no op `{name}`.", kind="unknown_op")
+    return _with_run(op, run) if op.takes_run else _without_run(op)
+
+
+def _with_run(op: Op, run: Run) -> Helper:
+    function, check = op.function, _Checks(op)
+
+    def call(depth: Depth, *args: Value) -> Value:
+        check(args)
+        run.depth = depth
+        result: Value = function(run, *args)
+        return result
+
+    return call
+
+
+def _without_run(op: Op) -> Helper:
+    if all(not parameter.type.accepts for parameter in op.parameters):
+        return op.function
+    function, check = op.function, _Checks(op)
+
+    def call(*args: Value) -> Value:
+        check(args)
+        result: Value = function(*args)
+        return result
+
+    return call
+
+
+class _Checks:
+    """Checks the types of an op's arguments as its signature says."""
+
+    def __init__(self, op: Op) -> None:
+        self._op = op
+        self._types = [parameter.type for parameter in op.parameters]
+        self._rest = self._types[-1] if op.parameters and op.parameters[-1].variadic else None
+
+    def __call__(self, args: Sequence[Value]) -> None:
+        for index, (wanted, value) in enumerate(zip(self._types, args, strict=False)):
+            if wanted.accepts and type(value) not in wanted.accepts and not wanted.takes(value):
+                raise self._refused(index, wanted, value)
+        if self._rest is not None and self._rest.accepts:
+            for index in range(len(self._types), len(args)):
+                if not self._rest.takes(args[index]):
+                    raise self._refused(index, self._rest, args[index])
+
+    def _refused(self, index: int, wanted: ArgType, value: Value) -> TypeFault:
+        parameter = self._op.parameters[min(index, len(self._op.parameters) - 1)]
+        return TypeFault(
+            f"`{self._op.name}` wants {article(wanted.word)} as `{parameter.name}`, not {article(type_name(value))}.",
+            op=self._op.name,
+        )
+
+
+def article(word: str) -> str:
+    """A type's word with its article; null stands alone."""
+    if word == "null":
+        return word
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"

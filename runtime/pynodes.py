@@ -1,0 +1,132 @@
+"""The few Python `ast` nodes that generated code is made of, each with the site it stands for as its line."""
+
+import ast
+from collections.abc import Sequence
+
+Expr = ast.expr
+Stmt = ast.stmt
+
+
+class Nodes:
+    """Makes nodes at one site; ``at`` gives the maker for another."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, site: int) -> None:
+        self._place = {"lineno": site, "col_offset": 0, "end_lineno": site, "end_col_offset": 0}
+
+    def name(self, name: str) -> Expr:
+        """Read a variable."""
+        return ast.Name(id=name, ctx=ast.Load(), **self._place)
+
+    def constant(self, value: bool | int | float | str | None) -> Expr:
+        """A constant; infinities and NaN never come here."""
+        return ast.Constant(value=value, **self._place)
+
+    def call(self, function: str, args: Sequence[Expr] = ()) -> Expr:
+        """``function(args…)``."""
+        return ast.Call(func=self.name(function), args=list(args), keywords=[], **self._place)
+
+    def array(self, items: Sequence[Expr]) -> Expr:
+        """``[items…]``."""
+        return ast.List(elts=[*items], ctx=ast.Load(), **self._place)
+
+    def mapping(self, keys: Sequence[str], values: Sequence[Expr]) -> Expr:
+        """``{keys: values…}``."""
+        return ast.Dict(keys=[self.constant(key) for key in keys], values=[*values], **self._place)
+
+    def item(self, name: str, index: int) -> Expr:
+        """``name[index]``."""
+        return ast.Subscript(value=self.name(name), slice=self.constant(index), ctx=ast.Load(), **self._place)
+
+    def negate(self, value: Expr) -> Expr:
+        """``not value``."""
+        return ast.UnaryOp(op=ast.Not(), operand=value, **self._place)
+
+    def equals(self, left: Expr, right: int) -> Expr:
+        """``left == right``."""
+        return ast.Compare(left=left, ops=[ast.Eq()], comparators=[self.constant(right)], **self._place)
+
+    def is_(self, left: Expr, right: Expr) -> Expr:
+        """``left is right``."""
+        return ast.Compare(left=left, ops=[ast.Is()], comparators=[right], **self._place)
+
+    def assign(self, name: str, value: Expr) -> Stmt:
+        """``name = value``."""
+        return ast.Assign(targets=[ast.Name(id=name, ctx=ast.Store(), **self._place)], value=value, **self._place)
+
+    def assign_item(self, name: str, value: Expr) -> Stmt:
+        """``name[0] = value``."""
+        target = ast.Subscript(value=self.name(name), slice=self.constant(0), ctx=ast.Store(), **self._place)
+        return ast.Assign(targets=[target], value=value, **self._place)
+
+    def unpack(self, name: str, value: Expr) -> Stmt:
+        """``name, = value``."""
+        target = ast.Tuple(elts=[ast.Name(id=name, ctx=ast.Store(), **self._place)], ctx=ast.Store(), **self._place)
+        return ast.Assign(targets=[target], value=value, **self._place)
+
+    def do(self, value: Expr) -> Stmt:
+        """Evaluate and forget."""
+        return ast.Expr(value=value, **self._place)
+
+    def if_(self, test: Expr, body: list[Stmt], orelse: list[Stmt]) -> Stmt:
+        """``if test: body else: orelse``."""
+        return ast.If(test=test, body=body or [self.pass_()], orelse=orelse, **self._place)
+
+    def for_(self, target: str, second: str | None, items: Expr, body: list[Stmt]) -> Stmt:
+        """``for target in items: body``, or ``for target, second in items: body``."""
+        names: list[Expr] = [ast.Name(id=name, ctx=ast.Store(), **self._place) for name in (target, second) if name]
+        goal = names[0] if second is None else ast.Tuple(elts=names, ctx=ast.Store(), **self._place)
+        return ast.For(target=goal, iter=items, body=body or [self.pass_()], orelse=[], **self._place)
+
+    def try_(self, body: list[Stmt], errors: str, name: str, handler: list[Stmt], final: list[Stmt]) -> Stmt:
+        """``try: body except errors as name: handler finally: final``."""
+        caught = ast.ExceptHandler(type=self.name(errors), name=name, body=handler or [self.pass_()], **self._place)
+        return ast.Try(body=body or [self.pass_()], handlers=[caught], orelse=[], finalbody=final, **self._place)
+
+    def return_(self, value: Expr) -> Stmt:
+        """``return value``."""
+        return ast.Return(value=value, **self._place)
+
+    def break_(self) -> Stmt:
+        """``break``."""
+        return ast.Break(**self._place)
+
+    def continue_(self) -> Stmt:
+        """``continue``."""
+        return ast.Continue(**self._place)
+
+    def pass_(self) -> Stmt:
+        """``pass``."""
+        return ast.Pass(**self._place)
+
+    def nonlocal_(self, names: Sequence[str]) -> Stmt:
+        """``nonlocal names…``."""
+        return ast.Nonlocal(names=list(names), **self._place)
+
+    def function(
+        self,
+        name: str,
+        parameters: Sequence[str],
+        body: list[Stmt],
+        *,
+        first: str | None = None,
+        boxes: Sequence[str] = (),
+    ) -> Stmt:
+        """``def name(first, parameters=None…, *_, boxes=boxes…): body``.
+
+        With ``first`` the parameters default to null and further arguments are dropped (a script's function);
+        without it they are all required.
+        """
+        arguments = ast.arguments(
+            posonlyargs=[],
+            args=[ast.arg(arg=parameter, **self._place) for parameter in ([first] if first else []) + [*parameters]],
+            vararg=ast.arg(arg="_", **self._place) if first else None,
+            kwonlyargs=[ast.arg(arg=box, **self._place) for box in boxes],
+            kw_defaults=[self.name(box) for box in boxes],
+            kwarg=None,
+            defaults=[self.constant(None) for _ in parameters] if first else [],
+        )
+        return ast.FunctionDef(
+            name=name, args=arguments, body=body or [self.pass_()], decorator_list=[], returns=None, **self._place
+        )
