@@ -146,7 +146,9 @@ class WorkerProcess:
             await self._process.wait()
         with suppress(OSError):
             await self._writer.wait_closed()
-        await self._logging
+        # A process that the worker's libraries left behind may hold its output open for longer.
+        await asyncio.wait([self._logging], timeout=GRACE_S)
+        self._logging.cancel()
 
     async def _greet(self, told: Start) -> None:
         stdin = self._process.stdin

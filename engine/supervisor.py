@@ -109,6 +109,7 @@ class Engine:
 
         self._starting = asyncio.Lock()
         self._worker: WorkerProcess | None = None
+        self._spawning: asyncio.Task[WorkerProcess] | None = None
         self._attending: set[asyncio.Task[None]] = set()
         self._flights: dict[int, _Flight] = {}
         self._numbers = itertools.count(1)
@@ -132,6 +133,8 @@ class Engine:
     async def close(self) -> None:
         """End the worker, within two seconds; what is in flight fails. Closing twice does nothing."""
         self._closed = True
+        if self._spawning is not None:
+            self._spawning.cancel()
         async with self._starting:
             worker = self._worker
         if worker is not None:
@@ -196,16 +199,29 @@ class Engine:
             if self._worker is not None:
                 return self._worker
             self._keep_pause()
-            try:
-                worker = await WorkerProcess.spawn(self._python, self._tell, self._log, self._silence_s)
-            except WorkerCrashed:
-                self._count_crash()
-                raise
+            worker = await self._spawn()
             self._worker, self._ready, self._unable = worker, False, None
             attending = asyncio.create_task(self._attend(worker))
             self._attending.add(attending)
             attending.add_done_callback(self._attending.discard)
             return worker
+
+    async def _spawn(self) -> WorkerProcess:
+        self._spawning = asyncio.create_task(
+            WorkerProcess.spawn(self._python, self._tell, self._log, self._silence_s), name="start of a worker"
+        )
+        try:
+            return await self._spawning
+        except WorkerCrashed:
+            self._count_crash()
+            raise
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if self._closed and me is not None and not me.cancelling():  # it was `close` that cancelled the start
+                raise EngineError("the engine was closed while it started", hint="ask again when it runs") from None
+            raise
+        finally:
+            self._spawning = None
 
     def _tell(self, descriptor: int) -> messages.Start:
         return messages.Start(
@@ -219,6 +235,8 @@ class Engine:
 
     def _keep_pause(self) -> None:
         left = self._not_before - asyncio.get_running_loop().time()
+        if left > 0 and self._unable is not None:
+            raise Unsupported(self._unable, hint="install mintaka[engine]")
         if left > 0:
             raise WorkerCrashed(
                 f"the engine's worker process crashed {self._crashes} times in a row; "

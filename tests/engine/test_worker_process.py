@@ -116,9 +116,39 @@ async def test_a_missing_library_is_named(tmp_path: Path, model_folders: Path, a
     unable = "link.sendall(encode({'kind': 'unable', 'message': 'the engine cannot run here: no torch'}))\n"
     unable += "while link.recv(4096):\n    pass\n"
     engine = Engine(ModelFolder([model_folders]), python=stand_in(tmp_path, HELLO + unable))
-    with pytest.raises(Unsupported, match="no torch") as caught:
-        await engine.text_to_image(ask(), unseen)
-    assert caught.value.hint == "install mintaka[engine]"
+    for _ in range(3):  # the third falls into the pause that crashes cause
+        with pytest.raises(Unsupported, match="no torch") as caught:
+            await engine.text_to_image(ask(), unseen)
+        assert caught.value.hint == "install mintaka[engine]"
+    await engine.close()
+
+
+async def test_closing_does_not_wait_for_a_worker_that_never_says_who_it_is(
+    tmp_path: Path, model_folders: Path, ask: Ask
+) -> None:
+    started = asyncio.Event()
+    python = stand_in(tmp_path, "print('here', flush=True)\nlink.recv(1)\n")
+    engine = Engine(ModelFolder([model_folders]), python=python, log=lambda line: started.set())
+    request = asyncio.create_task(engine.text_to_image(ask(), unseen))
+    await started.wait()
+    await engine.close()
+    with pytest.raises(EngineError, match="closed while it started"):
+        await request
+
+
+async def test_cancelling_a_request_while_its_worker_starts_leaves_nothing_behind(
+    tmp_path: Path, model_folders: Path, ask: Ask
+) -> None:
+    started = asyncio.Event()
+    python = stand_in(tmp_path, "print('here', flush=True)\nlink.recv(1)\n")
+    engine = Engine(ModelFolder([model_folders]), python=python, log=lambda line: started.set())
+    request = asyncio.create_task(engine.text_to_image(ask(), unseen))
+    await started.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    status = engine.status()
+    assert (status.state, status.in_flight, status.crashes) == (EngineState.STOPPED, 0, 0)
     await engine.close()
 
 
