@@ -82,9 +82,15 @@ def _loops(root: Resolved) -> Iterator[Diagnostic]:
     pending = [root]
     while pending:
         current = pending.pop()
-        if current.op in ("std.break", "std.continue") and not current.loop and well_formed(current.node):
-            message = f"`{current.op}` stands in a loop only, and does not reach out of a function."
-            yield Diagnostic(Code.MISPLACED, message, current.node.span)
+        node = current.node
+        if (
+            isinstance(node, Call)
+            and node.op in ("std.break", "std.continue")
+            and not current.loop
+            and well_formed(node)
+        ):
+            message = f"`{node.op}` stands in a loop only, and does not reach out of a function."
+            yield Diagnostic(Code.MISPLACED, message, node.span)
         pending.extend(current.args)
 
 

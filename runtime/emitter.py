@@ -7,6 +7,7 @@ right: whatever a later argument's statements could change is put into a variabl
 
 import ast
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from mintaka.lang.scopes import FunctionScope, Resolution, Resolved, Variable
 from mintaka.lang.tree import Call, Data, Literal
@@ -14,7 +15,7 @@ from mintaka.runtime.frames import Frame, Signal
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.prices import price
 from mintaka.runtime.pynodes import Expr, Nodes, Stmt
-from mintaka.runtime.values import truthy
+from mintaka.runtime.values import Value, truthy
 from mintaka.runtime.writer import DISCARD, RETURN, Destination, Into, Writer, boxed, passed
 
 
@@ -130,7 +131,7 @@ class Emitter(Writer):
     def _truth(self, resolved: Resolved) -> Expr:
         """A Python truth value that says whether ``resolved`` is true for a script."""
         if isinstance(resolved.node, Literal):
-            return self._at.constant(truthy(resolved.node.value))  # type: ignore[arg-type]
+            return self._at.constant(truthy(cast(Value, resolved.node.value)))
         value = self._value(resolved)
         op = self._ops.get(resolved.op)
         if resolved.op in ("and", "or") or (op is not None and op.returns == "boolean"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
+from typing import cast
 
 from mintaka.runtime.errors import OutOfMemory, ScriptError, Thrown, TooDeep
 from mintaka.runtime.values import Value
@@ -31,7 +32,7 @@ def record(error: ScriptError) -> dict[str, Value]:
         "line": span.line if span is not None and span.line else None,
         "column": span.column if span is not None and span.line else None,
         "hint": error.hint,
-        "data": dict(error.data),  # type: ignore[dict-item]
+        "data": cast(dict[str, Value], dict(error.data)),
     }
 
 

@@ -10,7 +10,7 @@ import contextvars
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 from mintaka.runtime.errors import Cancelled
 
@@ -24,7 +24,7 @@ class Pause:
         return asyncio.sleep(0).__await__()
 
 
-class Fiber(greenlet):
+class Fiber(greenlet):  # type: ignore[misc]
     """A greenlet that generated code runs in; `wait` refuses to park any other."""
 
 
@@ -41,7 +41,7 @@ async def drive(body: Callable[[], T], fibers: set[Fiber]) -> T:
             except asyncio.CancelledError as cancelled:
                 awaited = fiber.throw(_cancellation(cancelled))
             except Exception as error:
-                awaited = fiber.throw(error)
+                awaited = fiber.throw(type(error), error, error.__traceback__)
             else:
                 awaited = fiber.switch(result)
     finally:

@@ -45,10 +45,10 @@ class Meter:
         self._bytes_per_tick = bytes_per_tick
         self._granted = 0
         self._allocated = 0
-        marks: list[object] = [True] * slice_length
-        # A list iterator can be set back to any index as long as it has not run off its end.
-        self._marks: Any = iter([*marks, self])
-        self._marks.__setstate__(slice_length)
+        # A list iterator can be set to any index as long as it has not run off its end.
+        self._marks: Any = iter([*[True] * slice_length, self])
+        self._move: Callable[[int], None] = self._marks.__setstate__
+        self._move(slice_length)
         self.tick: Iterator[object] = filter(None, self._marks)
         self._grant()
 
@@ -65,7 +65,7 @@ class Meter:
         try:
             self._end_slice()
         except BaseException:
-            self._marks.__setstate__(self._slice)
+            self._move(self._slice)
             raise
         return False
 
@@ -75,10 +75,10 @@ class Meter:
             return
         left = self._left
         if units <= left:
-            self._marks.__setstate__(self._slice - left + units)
+            self._move(self._slice - left + units)
             return
         # More than the slice holds: it ends here, and the next tick lets other work run.
-        self._marks.__setstate__(self._slice)
+        self._move(self._slice)
         self._granted += units - left
         if self._granted > self._limit:
             self._granted = self._limit
@@ -114,7 +114,7 @@ class Meter:
         if units <= 0:
             raise self._spent()
         self._granted += units
-        self._marks.__setstate__(self._slice - units)
+        self._move(self._slice - units)
 
     def _spent(self) -> OutOfFuel:
         return OutOfFuel(

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Sequence
+from typing import Any
 
 Expr = ast.expr
 Stmt = ast.stmt
@@ -13,7 +14,7 @@ class Nodes:
     __slots__ = ("_place",)
 
     def __init__(self, site: int) -> None:
-        self._place = {"lineno": site, "col_offset": 0, "end_lineno": site, "end_col_offset": 0}
+        self._place: dict[str, Any] = {"lineno": site, "col_offset": 0, "end_lineno": site, "end_col_offset": 0}
 
     def name(self, name: str) -> Expr:
         """Read a variable."""

@@ -13,7 +13,7 @@ Spend = Callable[[int], None]
 
 
 def number_text(value: Number) -> str:
-    """A number as ECMAScript writes it (ECMA-262, Number::toString): shortest digits, exponents from 1e21 and 1e-7 on."""
+    """A number as ECMAScript writes it (ECMA-262, Number::toString): shortest digits, exponents from 1e21 and 1e-7."""
     if isinstance(value, int):
         return str(value)
     if math.isnan(value):

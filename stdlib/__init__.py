@@ -10,9 +10,10 @@ from mintaka.stdlib import (
     objects,
     parallel,
     texts,
+    times,
 )
 
-modules = (core, arithmetic, comparison, mathematics, lists, objects, texts, json_texts, parallel)
+modules = (core, arithmetic, comparison, mathematics, lists, objects, texts, json_texts, times, parallel)
 """What `OpTable.of` is made from."""
 
 __all__ = ["modules"]

@@ -71,8 +71,11 @@ def power(a: float, b: float, *more: float) -> Number:
     > (^ 2 10)
     1024
     """
-    *first, last = (a, b, *more)
-    return reduce(lambda exponent, base: _power(base, exponent), reversed(first), last)
+    values: list[Number] = [a, b, *more]
+    result = values.pop()
+    while values:
+        result = _power(values.pop(), result)
+    return result
 
 
 def _exact(value: Number) -> Number:

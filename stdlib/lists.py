@@ -1,4 +1,4 @@
-"""``list.*``: lists are mutable and shared; `push pop shift unshift splice set` change them, all others make new ones."""
+"""``list.*``: lists are mutable and shared; `push pop shift unshift splice set` change them, the others do not."""
 
 from functools import cmp_to_key
 from itertools import chain
@@ -7,7 +7,7 @@ from mintaka.runtime.errors import ArityError, HostFault
 from mintaka.runtime.ops import op
 from mintaka.runtime.run import Run
 from mintaka.runtime.text import to_text
-from mintaka.runtime.values import Function, Number, Value, same, truthy
+from mintaka.runtime.values import Function, Value, same, truthy
 from mintaka.stdlib.indices import element, position
 
 MOST_PADDING = 1_000_000
@@ -216,10 +216,10 @@ def list_sort(run: Run, items: list[Value], compare: Value = None) -> list[Value
     if not isinstance(compare, Function):
         raise ArityError("`list.sort` takes a list, or a list and a function that compares two items.")
 
-    def order(a: Value, b: Value) -> Number:
+    def order(a: Value, b: Value) -> int:
         run.charge(1)
         result = run.apply(compare, a, b)
-        return result if isinstance(result, int | float) and result == result else 0
+        return (result > 0) - (result < 0) if isinstance(result, int | float) else 0
 
     return sorted(items, key=cmp_to_key(order))
 
