@@ -26,6 +26,7 @@ FLAGS = (
 )
 DRAWN = 90_000
 """Milliseconds until a picture is there at the latest: the first one waits for the model to load."""
+DRAW = '(let draw (get-capability "diffusers.generate"))\n'
 
 RECORDER = """
 window.seen = { steps: new Set(), previews: new Set() };
@@ -172,7 +173,7 @@ def test_without_the_right_token_the_page_asks_for_it(open_tab: Callable[..., Ta
 def test_a_run_can_be_cancelled_and_another_started(open_tab: Callable[..., Tab], server: Any) -> None:
     tab = open_tab()
     tab.enter(server.open)
-    tab.write('((get-capability "diffusers.generate").textToImage "a red circle" {:numInferenceSteps 1000})')
+    tab.write(f'{DRAW}(draw.textToImage "a red circle" {{:numInferenceSteps 1000}})')
     tab.run.click()
     expect(tab.stage.get_by_text(re.compile("^Step "))).to_be_visible(timeout=DRAWN)
     tab.cancel.click()
@@ -198,7 +199,7 @@ def test_a_mistake_is_underlined_before_and_marked_after_running(open_tab: Calla
 def test_an_error_of_the_run_is_marked_where_it_happened(open_tab: Callable[..., Tab], server: Any) -> None:
     tab = open_tab()
     tab.enter(server.open)
-    tab.write('(let draw (get-capability "diffusers.generate"))\n(draw.textToImage "a cat" {:widht 256})')
+    tab.write(f'{DRAW}(draw.textToImage "a cat" {{:widht 256}})')
     tab.run.click()
     expect(tab.page.get_by_role("alert").filter(has_text="widht")).to_contain_text("width")
     expect(tab.page.locator(".cm-fault-line")).to_contain_text("widht")
@@ -220,8 +221,7 @@ def test_several_pictures_stand_side_by_side_and_stay_in_the_strip(open_tab: Cal
     tab = open_tab()
     tab.enter(server.open)
     tab.write(
-        '(let draw (get-capability "diffusers.generate"))\n'
-        "(par.map [1 2 3] (lambda [seed]"
+        f"{DRAW}(par.map [1 2 3] (lambda [seed]"
         ' (draw.textToImage "a yellow star at night" {:seed seed :numInferenceSteps 3})))'
     )
     tab.run.click()
@@ -269,7 +269,7 @@ def test_the_guide_tells_what_the_model_draws_and_a_prompt_becomes_a_script(
 def test_completion_offers_what_the_server_told(open_tab: Callable[..., Tab], server: Any) -> None:
     tab = open_tab()
     tab.enter(server.open)
-    tab.write('(let draw (get-capability "diffusers.generate"))\n')
+    tab.write(DRAW)
     tab.page.keyboard.type('(draw.textToImage "a cat" {:guid')
     expect(tab.page.get_by_role("option", name=":guidanceScale")).to_be_visible()
 

@@ -30,7 +30,7 @@ export const TEXTS = {
   emptyTitle: "Nothing drawn yet",
   emptyText: "Press Run. The script beside this makes its picture on your own machine.",
   sending: "Sending the script …",
-  starting: "Waiting for the model …",
+  starting: "Running … the first picture waits for the model to load",
   step: (step: number, steps: number) => `Step ${step} of ${steps}`,
   picturesAtOnce: (count: number) => `${count} pictures at once`,
   pictureNumber: (number: number) => `Picture ${number}`,

@@ -55,14 +55,16 @@ export const EXAMPLES: readonly [Example, ...Example[]] = [
    :seed 11})`,
   },
   {
-    id: "palette",
-    title: "Every colour",
+    id: "colours",
+    title: "Three colours",
     group: "picture",
     source: `; Prompts are text, and text can be made.
 (let draw (get-capability "diffusers.generate"))
-(for colour ["orange" "green" "purple"]
-  (log (str.concat "drawing a " colour " ring"))
-  (draw.textToImage (str.concat "a " colour " ring on a white background") {:seed 5}))`,
+(list.map ["orange" "green" "purple"]
+  (lambda [colour]
+    (seq
+      (log (str.concat "drawing a " colour " ring"))
+      (draw.textToImage (str.concat "a " colour " ring on a white background") {:seed 5}))))`,
   },
   {
     id: "squares",

@@ -122,7 +122,8 @@ export class Studio {
     const hadFocus = this.#run.matches(":focus") || this.#cancel.matches(":focus");
     this.#run.hidden = active;
     this.#cancel.hidden = !active;
-    this.#cancel.disabled = run.phase !== "running";
+    // Not `disabled`: that would lose the focus.
+    this.#cancel.setAttribute("aria-disabled", String(run.phase !== "running"));
     // The buttons take turns; whoever pressed one from the keyboard stays in place.
     if (hadFocus) (active ? this.#cancel : this.#run).focus();
 
