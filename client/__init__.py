@@ -1,7 +1,7 @@
 """The Python side of the wire: connect, sign in, run scripts, keep their pictures.
 
     async with mintaka.client.connect("ws://127.0.0.1:8321", token) as m:
-        picture = await m.run('((get-capability "diffusers.generate").textToImage "a red circle")')
+        picture = await m.run('(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle")')
         picture.save("circle.png")
 
 Errors are `RemoteError` with the protocol's ``kind``; `ConnectionLost` when the server is gone.

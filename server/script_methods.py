@@ -3,19 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from mintaka.runtime.compiler import Program
-from mintaka.runtime.execute import Outcome
 from pydantic import Field
 
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import Kernel
+from mintaka.runtime.compiler import Program
+from mintaka.runtime.execute import Outcome
 from mintaka.runtime.powers import Emit
 from mintaka.runtime.values import Value
 from mintaka.server.connection import Caller, Reply
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.jobs import Jobs
 from mintaka.server.methods import Nothing, Params, rpc_method
+from mintaka.server.parameters import declared, describe
 from mintaka.server.scripts import Scripts, Source
+from mintaka.server.sessions import Session
 from mintaka.server.wire import HANDLE, Wire
 
 
@@ -72,9 +74,8 @@ class ScriptMethods:
     async def execute_script(self, caller: Caller, params: ExecuteParams) -> Reply:
         """Run a script: its value, or in mode "job" the job's id, with job.… notifications to follow."""
         session = caller.session
-        program = self._scripts.program(params.given())
+        program, args = self._prepared(session, params)
         budget = self._scripts.budget(params.budget.model_dump())
-        args = [self._wire.decode(arg, session.handles) for arg in params.args]
         grant = self._grant(caller, params.grant)
 
         async def work(emit: Emit) -> Outcome:
@@ -94,7 +95,13 @@ class ScriptMethods:
         """Say what is wrong with a script, without running it."""
         _ = caller.session
         checked = self._scripts.check(params.given())
-        return Reply({"ok": not checked.errors, "diagnostics": [each.to_json() for each in checked.diagnostics]})
+        return Reply(
+            {
+                "ok": not checked.errors,
+                "diagnostics": [each.to_json() for each in checked.diagnostics],
+                "params": describe(declared(checked.tree)) if checked.tree is not None and not checked.errors else [],
+            }
+        )
 
     @rpc_method("convert_script")
     async def convert_script(self, caller: Caller, params: ConvertParams) -> Reply:
@@ -128,6 +135,15 @@ class ScriptMethods:
         if not type or name not in self._held_methods(caller):
             return None
         return await self._call(caller, "std.call_method", [["get_capability", type], method], _method_args(given))
+
+    def _prepared(self, session: Session, params: ExecuteParams) -> tuple[Program, list[Value]]:
+        if not params.params:
+            args = [self._wire.decode(arg, session.handles) for arg in params.args]
+            return self._scripts.program(params.given()), args
+        if params.args:
+            raise Fault(Kind.INVALID_PARAMS, "Give a script either `args`, in order, or `params`, by name.")
+        named = {name: self._wire.decode(value, session.handles) for name, value in params.params.items()}
+        return self._scripts.with_parameters(params.given(), named)
 
     async def _call(self, caller: Caller, op: str, head: list[object], args: Sequence[object]) -> Reply:
         handles = caller.session.handles

@@ -3,22 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mintaka.lang.checker import check as check_tree
-from mintaka.lang.parser import parse
-from mintaka.lang.printer import print_tree
-from mintaka.runtime.compiler import Program, compile_tree
-from mintaka.runtime.execute import Outcome, execute
-
 from mintaka import stdlib
 from mintaka.capabilities import ops as capability_ops
+from mintaka.lang.checker import check as check_tree
 from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
+from mintaka.lang.parser import parse
+from mintaka.lang.printer import print_tree
 from mintaka.lang.tree import Node, from_json, to_json
 from mintaka.runtime.budget import Budget
+from mintaka.runtime.compiler import Program, compile_tree
+from mintaka.runtime.execute import Outcome, execute
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Emit, Powers
 from mintaka.runtime.values import Value
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import rejected
+from mintaka.server.parameters import declared
 from mintaka.server.powers import ServerPowers
 from mintaka.server.settings import RunMaxima
 
@@ -70,10 +70,24 @@ class Scripts:
 
     def program(self, script: object) -> Program:
         """A checked and compiled script. Raises `Fault` with its diagnostics."""
+        return compile_tree(self._runnable(script), self.ops)
+
+    def with_parameters(self, script: object, given: Mapping[str, Value]) -> tuple[Program, list[Value]]:
+        """A program and the arguments that give its parameters the ``given`` values. Raises `Fault`."""
+        tree = self._runnable(script)
+        if not declared(tree):
+            raise Fault(
+                Kind.INVALID_PARAMS,
+                f"This script takes no parameters, and got `{next(iter(given))}`.",
+                hint="Declare them: (params (name type default)).",
+            )
+        return compile_tree(tree, self.ops), [dict(given)]
+
+    def _runnable(self, script: object) -> Node:
         checked = self.check(script)
         if checked.errors or checked.tree is None:
             raise rejected(checked.errors)
-        return compile_tree(checked.tree, self.ops)
+        return checked.tree
 
     def text(self, script: object) -> str:
         """The text form of a script. Raises `Fault` with its diagnostics."""

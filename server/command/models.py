@@ -77,5 +77,6 @@ def _text(model: "ModelInfo") -> str:
     if model.examples:
         lines += ["", "Prompts to try:"]
         lines += [f"  {example}" for example in model.examples]
-        lines += ["", "A script:", f'  ((get-capability "diffusers.generate").textToImage "{model.examples[0]}")']
+        lines += ["", "A script:", '  (let draw (get-capability "diffusers.generate"))']
+        lines += [f'  (draw.textToImage "{model.examples[0]}")']
     return "\n".join(lines)

@@ -7,8 +7,8 @@ from blake3 import blake3
 
 from mintaka import client
 
-DRAW = '((get-capability "diffusers.generate").textToImage "a red circle" {:num_inference_steps 2 :seed 7})'
-LONG = '((get-capability "diffusers.generate").textToImage "a red circle" {:num_inference_steps 1000})'
+DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 2 :seed 7})'
+LONG = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 1000})'
 
 
 @pytest.fixture
@@ -25,14 +25,16 @@ async def test_scripts_give_plain_values(m):
 
 
 async def test_a_script_declares_parameters_that_callers_fill_in(m):
-    source = '(params (name string "you") (times (int 1 3) 2)) (str.repeat name times)'
-    assert await m.run(source) == "youyou"
-    assert await m.run(source, params={"name": "me", "times": 3}) == "mememe"
-    for wrong in ({"times": 4}, {"times": "two"}, {"naem": "me"}):
+    source = '(params (name string "you") (times (int 1 3) 2)) [name times]'
+    assert await m.run(source) == ["you", 2]
+    assert await m.run(source, params={"name": "me", "times": 3}) == ["me", 3]
+    for wrong, kind in (({"times": 4}, "limit"), ({"times": "two"}, "type"), ({"naem": "me"}, "arity")):
         with pytest.raises(client.RemoteError) as error:
             await m.run(source, params=wrong)
-        assert error.value.kind == "invalid_params"
+        assert error.value.kind == kind
         assert next(iter(wrong)) in error.value.message
+    with pytest.raises(client.RemoteError, match="takes no parameters"):
+        await m.run("1", params={"x": 1})
 
 
 async def test_errors_carry_their_kind_place_and_hint(m):
@@ -45,11 +47,11 @@ async def test_errors_carry_their_kind_place_and_hint(m):
 
 async def test_a_job_tells_what_happens_in_order(m):
     events: list[client.Event] = []
-    result = await m.run('(log "one") (log "two") 3', on_event=events.append)
+    result = await m.run('(log "one") (for n [1 2] (log "two")) 3', on_event=events.append)
     assert result == 3
-    assert [event.kind for event in events] == ["started", "log", "log", "done"]
-    assert [event.data.get("text") for event in events[1:3]] == ["one", "two"]
-    assert [event.seq for event in events] == [1, 2, 3, 4]
+    assert [event.kind for event in events] == ["started", "log", "log", "log", "done"]
+    assert [event.data.get("text") for event in events[1:4]] == ["one", "two", "two"]
+    assert [event.seq for event in events] == [1, 2, 3, 4, 5]
     assert events[-1].data["used"]["fuel"] > 0
 
 
@@ -188,7 +190,7 @@ async def test_a_narrowed_capability_refuses_what_it_does_not_allow(m, options, 
     )
     assert isinstance(cap, client.RemoteCapability)
     with pytest.raises(client.RemoteError) as error:
-        await m.run(f'((std.arg 0).textToImage "a red circle" {options})', args=[cap])
+        await m.run(f'(let draw (std.arg 0)) (draw.textToImage "a red circle" {options})', args=[cap])
     assert error.value.kind == kind
     assert await m.run("(+ 1 2)") == 3
 

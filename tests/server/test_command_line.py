@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-DRAW = '((get-capability "diffusers.generate").textToImage "a red circle" {:num_inference_steps 2 :seed 7})\n'
+DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 2 :seed 7})\n'
 
 
 def mintaka(*args, stdin=None, env=None, cwd=None):
@@ -51,9 +51,9 @@ def test_run_saves_pictures_under_good_names_and_overwrites_nothing(server, tmp_
 
 
 def test_run_fills_in_parameters(server):
-    source = '(params (name string "you") (times (int 1 3) 2)) (str.repeat name times)'
+    source = '(params (name string "you") (times (int 1 3) 2)) [name times]'
     ended = mintaka("run", "-", "-p", "name=me", "--param", "times=3", "--data", server.data, stdin=source)
-    assert ended.stdout == '"mememe"\n'
+    assert ended.stdout == '[\n  "me",\n  3\n]\n'
 
 
 def test_run_shows_where_a_mistake_stands(server):
@@ -145,7 +145,7 @@ def test_the_repl_remembers_what_was_bound(server):
     (let add (lambda [a b] (+ a b)))
     (set x 21)
     (add (double x) 0)
-    (str.length (json.stringify (cap.models)))
+    (str.len (json.stringify (cap.models)))
     (double y)
     """
     ended = mintaka("repl", "--json", "--data", server.data, stdin=stdin)

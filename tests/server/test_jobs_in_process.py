@@ -3,10 +3,10 @@ import itertools
 import random
 
 import pytest
-from mintaka.runtime.execute import Outcome
 
 from mintaka.runtime.budget import Used
 from mintaka.runtime.errors import HostFault
+from mintaka.runtime.execute import Outcome
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import Faults
 from mintaka.server.jobs import Jobs, JobState

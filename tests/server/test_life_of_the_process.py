@@ -14,7 +14,7 @@ import pytest
 
 from mintaka import client
 
-DRAW = '((get-capability "diffusers.generate").textToImage "a red circle" {:num_inference_steps 1000})'
+DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 1000})'
 END_S = 5.0
 """Within so many seconds a server ends cleanly: part of its contract."""
 
@@ -81,7 +81,7 @@ def test_it_says_where_it_is(server):
 
 async def test_deep_learning_libraries_are_never_loaded_into_the_server(server):
     async with client.connect(server.url, server.token) as m:
-        await m.run('((get-capability "diffusers.generate").models)')
+        await m.run('(let draw (get-capability "diffusers.generate")) (draw.models)')
     mapped = libraries(server.process.pid)
     assert "libtorch" not in mapped
     assert "numpy" not in mapped
@@ -161,7 +161,7 @@ async def test_a_killed_worker_fails_its_job_and_the_next_picture_is_drawn(start
                 assert event.data["error"]["code"] == -32053
                 assert event.data["error"]["data"]["kind"] == "worker_crashed"
         picture = await m.run(
-            '((get-capability "diffusers.generate").textToImage "a red circle" {:num_inference_steps 2})'
+            '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 2})'
         )
         assert isinstance(picture, client.RemoteImage)
         assert "libtorch" not in libraries(server.process.pid)

@@ -145,8 +145,8 @@ async def test_binary_frames_are_answered_in_msgpack(server):
 
 async def test_calling_an_op_runs_it_with_data_not_code(server):
     async with connected(server) as socket:
-        assert (await ask(socket, "list.length", [[1, 2, 3]]))["result"] == 3
-        assert (await ask(socket, "list.length", [["+", 1, 2]]))["result"] == 3
+        assert (await ask(socket, "list.len", [[1, 2, 3]]))["result"] == 3
+        assert (await ask(socket, "list.len", [["+", 1, 2]]))["result"] == 3
 
 
 async def test_an_op_takes_its_parameters_by_name(server):
@@ -203,7 +203,14 @@ async def test_unknown_ops_and_wrong_counts_are_found_before_anything_runs(serve
 
 async def test_check_script_says_what_is_wrong_without_running(server):
     async with connected(server) as socket:
-        assert (await ask(socket, "check_script", {"source": "(+ 1 2)"}))["result"] == {"ok": True, "diagnostics": []}
+        assert (await ask(socket, "check_script", {"source": "(+ 1 2)"}))["result"] == {
+            "ok": True,
+            "diagnostics": [],
+            "params": [],
+        }
+        source = "(params (steps (int 1 50) 20)) steps"
+        declared = (await ask(socket, "check_script", {"source": source}))["result"]["params"]
+        assert [each["name"] for each in declared] == ["steps"]
         told = (await ask(socket, "check_script", {"source": "(nonsense 1)"}))["result"]
         assert told["ok"] is False
         assert told["diagnostics"][0]["code"] == "unknown_op"
