@@ -1,10 +1,11 @@
 """What one run holds. A script finds a capability here or nowhere, whatever else its principal may have."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mintaka.capabilities.kernel import Held, Kernel
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.errors import HostFault
+from mintaka.runtime.values import Value
 
 
 class Grant:
@@ -16,9 +17,9 @@ class Grant:
         self._ids = tuple(ids)
         self._made: list[Held] = []
 
-    def held(self) -> list[Held]:
+    def held(self) -> Iterator[Held]:
         """Those that live right now, in the grant's order."""
-        return [held for id in self._ids if (held := self._find(id)) is not None]
+        return (held for id in self._ids if (held := self._find(id)) is not None)
 
     def find(self, type: str, *, label: str | None = None, id: str | None = None) -> CapabilityValue | None:
         """The first live capability of ``type`` in the grant, of that label or id where one is given."""
@@ -28,17 +29,17 @@ class Grant:
         return None
 
     def made(self, held: Held) -> CapabilityValue:
-        """A capability that the run made itself, as its script holds it; `end` takes it back unless it is kept."""
+        """A capability that the run made itself, as its script holds it; see `end`."""
         self._made.append(held)
         return self._value(held)
 
-    def end(self, kept: Iterable[CapabilityValue] = ()) -> None:
-        """The run is over: revoke what it made, but for what is ``kept`` (its result holds it) and what that needs.
+    def end(self, result: Value = None) -> None:
+        """The run is over: revoke what it made, but for what its ``result`` holds and what that rests upon.
 
-        Without this every run of a script that narrows what it hands on would leave capabilities behind that nobody
-        can reach.
+        Nobody can reach the others any more. Without this, every run of a script that narrows what it hands on would
+        leave capabilities behind.
         """
-        needed = {each.id for each in kept}
+        needed = {each.id for each in capabilities_in(result)}
         for held in reversed(self._made):  # children come after their parents
             if held.id in needed:
                 needed |= {held.parent or held.id, held.mint or held.id}
@@ -54,3 +55,16 @@ class Grant:
             return self.kernel.describe(self.holder, id)
         except HostFault:
             return None
+
+
+def capabilities_in(value: Value) -> Iterator[CapabilityValue]:
+    """Every capability a value holds, however deep; lists and objects may hold themselves."""
+    seen: set[int] = set()
+    waiting: list[Value] = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, CapabilityValue):
+            yield each
+        elif isinstance(each, list | dict) and id(each) not in seen:
+            seen.add(id(each))
+            waiting.extend(each.values() if isinstance(each, dict) else each)

@@ -71,7 +71,9 @@ async def test_what_a_run_made_ends_with_it_unless_it_was_handed_out(world: Any)
     middle = ops.delegate(run, draw, {"max_width": 64})
     kept = ops.delegate(run, middle, {"max_steps": 5})
     beside = ops.delegate(run, middle, {"max_steps": 6})
-    run.host(Grant).end([kept])
+    result: list[Any] = [1, {"kept": kept}]
+    result.append(result)
+    run.host(Grant).end(result)
     living = {held.id for held in world.kernel.held("ann")}
     assert {draw.id, middle.id, kept.id} <= living  # type: ignore[attr-defined]
     assert not {lost.id, beside.id} & living  # type: ignore[attr-defined]
@@ -80,11 +82,12 @@ async def test_what_a_run_made_ends_with_it_unless_it_was_handed_out(world: Any)
 async def test_a_grant_lists_what_lives_in_its_own_order(world: Any) -> None:
     draw, small = world.root(), world.narrow(world.root())
     grant = Grant(world.kernel, "ann", [small.id, "c_unknown", draw.id])
+    grant.end()
     assert [held.id for held in grant.held()] == [small.id, draw.id]
 
 
 async def test_a_grant_of_somebody_elses_capability_is_empty(world: Any) -> None:
-    assert Grant(world.kernel, "bob", [world.root().id]).held() == []
+    assert list(Grant(world.kernel, "bob", [world.root().id]).held()) == []
 
 
 async def test_a_capability_is_opaque(world: Any) -> None:
