@@ -1,0 +1,56 @@
+"""Hypothesis strategies for scripts: trees as the readers give them, not necessarily meaningful ones."""
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from mintaka.lang.forms import FORMS, ArgKind
+from mintaka.lang.limits import allow_deep_recursion
+from mintaka.lang.tree import Call, Data, Group, Literal, Node
+
+allow_deep_recursion()  # Hypothesis warns of code that does so during a test
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+NAMES = st.one_of(st.sampled_from(["x", "y", "f", "list", "let", "log", "a-b", "a.b", "true", "1a", "é", ""]), TEXTS)
+OPS = st.one_of(
+    st.sampled_from(["+", "-", "list.map", "list.new", "std.log", "get_capability", "a-b", "x", "std.call_method"]), NAMES
+)
+NUMBERS = st.one_of(
+    st.integers(-(2**53), 2**53),
+    st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: x != int(x) or abs(x) > 2**53),
+    st.just(-0.0),
+)
+SCALARS: SearchStrategy[Data] = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
+DATA: SearchStrategy[Data] = st.recursive(
+    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)), max_leaves=6
+)
+
+
+def _not_a_list(data: Data) -> bool:
+    return not isinstance(data, list)
+
+
+def _calls(inner: SearchStrategy[Node]) -> SearchStrategy[Node]:
+    literals = DATA.filter(_not_a_list).map(Literal)
+    by_kind = {
+        ArgKind.CODE: inner,
+        ArgKind.NAME: st.one_of(NAMES.map(Literal), inner),
+        ArgKind.NAMES: st.one_of(st.lists(NAMES, max_size=3).map(Literal), DATA.map(Literal)),
+        ArgKind.DATA: DATA.map(Literal),
+        ArgKind.PAIR: st.one_of(st.lists(inner, max_size=3).map(lambda items: Group(tuple(items))), literals),
+        ArgKind.PARAMETER: st.one_of(st.tuples(NAMES, st.just("int"), NUMBERS).map(lambda p: Literal(list(p))), DATA.map(Literal)),
+    }
+
+    def call(op: str) -> SearchStrategy[Node]:
+        if op not in FORMS:
+            return st.lists(inner, max_size=3).map(lambda args: Call(op, tuple(args)))
+        form = FORMS[op]
+        most = 3 if form.variadic else min(len(form.kinds) + 1, 4)
+        return st.integers(0, most).flatmap(
+            lambda count: st.tuples(*[by_kind[form.kind(index)] for index in range(count)]).map(lambda args: Call(op, args))
+        )
+
+    return st.one_of(st.sampled_from(sorted(FORMS)).flatmap(call), OPS.flatmap(call))
+
+
+TREES: SearchStrategy[Node] = st.recursive(DATA.filter(_not_a_list).map(Literal), _calls, max_leaves=12)
+"""Trees of calls, forms with the kinds of arguments their readers give them, names of all sorts, and data."""
