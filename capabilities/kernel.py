@@ -122,11 +122,11 @@ class Kernel:
     ) -> Held:
         """Make a capability of ``type`` by the power of ``authority``, a ``sys.mint`` of the holder's.
 
-        What was minted lives only while its authority does, and pays into the authority's accounts as well. A
-        ``sys.mint`` itself cannot be minted, or a narrow one could make a wide one: delegate it instead.
+        Minting is a use of the authority. What was minted lives only while the authority does, and pays into its
+        accounts as well. A ``sys.mint`` itself cannot be minted, or a narrow one could make a wide one: delegate it.
 
         Raises HostFault: ``no_such_capability``, ``denied`` (the authority's namespace does not cover the type),
-        ``invalid_params``, ``empty_authority``.
+        ``invalid_params``, ``empty_authority``, ``no_budget``.
         """
         with self._database.write() as tx:
             chain = self._live(tx, holder, authority)
@@ -140,6 +140,9 @@ class Kernel:
                 raise HostFault("a sys.mint cannot be minted", kind="denied", hint="delegate the one you hold")
             chain.permit({"methods": "mint", "namespace": type})
             own = self.registry.get(type).restrictions.parse(restrictions or {}, of=type)
+            use = Admission(self._new_id("i_"), authority, holder, "mint", {"uses": 1})
+            ledger.reserve(tx, chain, use, self._clock())
+            ledger.settle(tx, use.id, {}, self._clock())
             id = self._insert(
                 tx,
                 mint=authority,

@@ -41,7 +41,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, all of it from the same moment."""
+        """A transaction that only reads; on SQLite, all of it from the same moment."""
         with _told(), self._engine.begin() as connection:
             yield connection
 

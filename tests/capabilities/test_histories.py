@@ -138,7 +138,7 @@ class History:
 
     def short(self, id: str, costs: dict[str, int]) -> bool:
         return any(
-            self.known[each].used.get(unit, 0) + self.known[each].held.get(unit, 0) + costs[unit] > limit
+            self.known[each].used.get(unit, 0) + self.known[each].held.get(unit, 0) + costs.get(unit, 0) > limit
             for each in self.up(id)
             for unit, limit in self.known[each].limits.items()
         )
@@ -204,7 +204,10 @@ class History:
         person, authority = self.somebody_and(MINT if self.sometimes(0.9) else None)
         rules, limits = self.rules(), self.limits()
         gone = self.dead(authority) or self.known[authority].holder != person
-        expected = "no_such_capability" if gone else "ok" if self.known[authority].type == MINT else "denied"
+        if gone or self.known[authority].type != MINT:
+            expected = "no_such_capability" if gone else "denied"
+        else:
+            expected = "no_budget" if self.short(authority, {"uses": 1}) else "ok"
         held = self.expect(
             expected,
             ("mint", person, authority, rules, limits),
@@ -212,6 +215,8 @@ class History:
         )
         if held is not None:
             self.known[held.id] = Known(person, "toy", [authority], False, rules, None, limits)
+            for payer in self.up(authority):
+                self.known[payer].used["uses"] = self.known[payer].used.get("uses", 0) + 1
 
     def revoke(self) -> None:
         person, id = self.somebody_and()

@@ -170,10 +170,11 @@ def test_two_children_of_one_budget_spend_it_together(world: Any) -> None:
 
 
 def test_what_an_authority_minted_pays_into_its_accounts_too(world: Any) -> None:
-    authority = world.kernel.delegate("ann", root(world, "sys.mint"), {}, {"uses": 1})
+    authority = world.kernel.delegate("ann", root(world, "sys.mint"), {}, {"uses": 2})
     minted = world.kernel.mint("ann", authority.id, GENERATE)
     world.kernel.settle(world.kernel.admit("ann", minted.id, "textToImage", {}, {"uses": 1}), {})
     assert kind_of(lambda: world.kernel.admit("ann", minted.id, "textToImage", {}, {"uses": 1})) == "no_budget"
+    assert kind_of(lambda: world.kernel.mint("ann", authority.id, GENERATE)) == "no_budget"
 
 
 def test_a_refused_call_reserves_nothing_anywhere(world: Any) -> None:

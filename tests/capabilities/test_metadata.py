@@ -134,8 +134,7 @@ async def test_whatever_it_offers_is_accepted(world: Any, restrictions: dict[str
     assert told["allowed"], (given, told)
 
 
-async def test_the_examples_are_accepted(world: Any) -> None:
-    """Read by hand here: the examples as scripts are run in the tests of the server."""
+async def test_an_example_keeps_to_the_restrictions(world: Any) -> None:
     cap = world.narrow(world.root(), {"max_width": 32, "seed": [30, 40]})
     example = next(each for each in metadata(world, cap)[0]["methods"] if each["name"] == "textToImage")["example"]
     assert (
