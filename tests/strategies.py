@@ -12,7 +12,8 @@ allow_deep_recursion()  # Hypothesis warns of code that does so during a test
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NAMES = st.one_of(st.sampled_from(["x", "y", "f", "list", "let", "log", "a-b", "a.b", "true", "1a", "é", ""]), TEXTS)
 OPS = st.one_of(
-    st.sampled_from(["+", "-", "list.map", "list.new", "std.log", "get_capability", "a-b", "x", "std.call_method"]), NAMES
+    st.sampled_from(["+", "-", "list.map", "list.new", "std.log", "get_capability", "a-b", "x", "std.call_method"]),
+    NAMES,
 )
 NUMBERS = st.one_of(
     st.integers(-(2**53), 2**53),
@@ -21,7 +22,9 @@ NUMBERS = st.one_of(
 )
 SCALARS: SearchStrategy[Data] = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
 DATA: SearchStrategy[Data] = st.recursive(
-    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)), max_leaves=6
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=6,
 )
 
 
@@ -37,7 +40,9 @@ def _calls(inner: SearchStrategy[Node]) -> SearchStrategy[Node]:
         ArgKind.NAMES: st.one_of(st.lists(NAMES, max_size=3).map(Literal), DATA.map(Literal)),
         ArgKind.DATA: DATA.map(Literal),
         ArgKind.PAIR: st.one_of(st.lists(inner, max_size=3).map(lambda items: Group(tuple(items))), literals),
-        ArgKind.PARAMETER: st.one_of(st.tuples(NAMES, st.just("int"), NUMBERS).map(lambda p: Literal(list(p))), DATA.map(Literal)),
+        ArgKind.PARAMETER: st.one_of(
+            st.tuples(NAMES, st.just("int"), NUMBERS).map(lambda p: Literal(list(p))), DATA.map(Literal)
+        ),
     }
 
     def call(op: str) -> SearchStrategy[Node]:
@@ -46,7 +51,9 @@ def _calls(inner: SearchStrategy[Node]) -> SearchStrategy[Node]:
         form = FORMS[op]
         most = 3 if form.variadic else min(len(form.kinds) + 1, 4)
         return st.integers(0, most).flatmap(
-            lambda count: st.tuples(*[by_kind[form.kind(index)] for index in range(count)]).map(lambda args: Call(op, args))
+            lambda count: st.tuples(*[by_kind[form.kind(index)] for index in range(count)]).map(
+                lambda args: Call(op, args)
+            )
         )
 
     return st.one_of(st.sampled_from(sorted(FORMS)).flatmap(call), OPS.flatmap(call))

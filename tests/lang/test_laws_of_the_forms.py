@@ -3,10 +3,10 @@
 import json
 
 from hypothesis import given
+
 from mintaka.lang.parser import parse
 from mintaka.lang.printer import print_tree
 from mintaka.lang.tree import Node, from_json, to_json
-
 from tests.strategies import TREES
 
 

@@ -1,0 +1,154 @@
+"""The checker finds what cannot run before it runs, all of it at once, and says what to do."""
+
+import pytest
+
+from mintaka.lang.checker import check
+from mintaka.lang.diagnostics import Code, Diagnostic, Severity
+from mintaka.lang.parser import parse
+from mintaka.lang.signatures import Signature
+from mintaka.lang.tree import from_json
+
+SIGNATURES = {
+    signature.name: signature
+    for signature in (
+        Signature("+", 2, None),
+        Signature("std.log", 1, None),
+        Signature("list.new", 0, None),
+        Signature("list.push", 2, 2),
+        Signature("list.slice", 1, 3),
+        Signature("std.args", 0, 0),
+        Signature("std.throw", 1, 1),
+    )
+}
+
+
+def found(source: str) -> list[Diagnostic]:
+    return check(parse(source), SIGNATURES)
+
+
+def codes(source: str) -> list[Code]:
+    return [diagnostic.code for diagnostic in found(source)]
+
+
+def test_an_unknown_op_is_an_error_with_the_near_name() -> None:
+    (diagnostic,) = found("(list.psuh [1] 2)")
+    assert diagnostic.code is Code.UNKNOWN_OP
+    assert diagnostic.hint == "Did you mean `list.push`?"
+
+
+def test_a_short_name_in_the_json_form_is_told_the_whole_one() -> None:
+    (diagnostic,) = check(from_json(["log", "x"]), SIGNATURES)
+    assert diagnostic.hint == "Did you mean `std.log`?"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("(+ 1)", "at least 2 arguments, not 1"),
+        ("(list.push [1])", "2 arguments, not 1"),
+        ("(list.slice)", "1 to 3 arguments, not 0"),
+        ("(args 1)", "no arguments, not 1"),
+        ("(throw)", "1 argument, not 0"),
+        ("(let x)", "2 arguments, not 1"),
+        ("(if true)", "2 to 3 arguments, not 1"),
+    ],
+)
+def test_a_wrong_number_of_arguments_is_an_error(source: str, words: str) -> None:
+    (diagnostic,) = found(source)
+    assert diagnostic.code is Code.ARITY
+    assert words in diagnostic.message
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["(let 5 1)", "(var null)", "(for [x] [1] 2)", "(lambda 5 1)", "(lambda [5] 1)", "(obj.new [1 2])", "(obj.new 5)",
+     "(params 5)", "(params (x))", "(params (x colour))", "(params (x (int 5 1)))", "(params (x int 1 2))", "(params (1 int))"],
+)  # fmt: skip
+def test_what_is_no_name_pair_or_declaration_where_one_belongs_is_an_error(source: str) -> None:
+    assert Code.TYPE in codes(source)
+
+
+def test_an_unbound_name_is_an_error_with_the_near_name() -> None:
+    (diagnostic,) = found("(let picture 1) (log pictur)")
+    assert diagnostic.code is Code.UNBOUND
+    assert diagnostic.severity is Severity.ERROR
+    assert diagnostic.hint == "Did you mean `picture`?"
+    assert diagnostic.span.column == 22
+
+
+def test_a_name_bound_only_in_a_branch_is_null_outside_with_a_warning() -> None:
+    (diagnostic,) = found("(if true (let x 1)) x")
+    assert diagnostic.code is Code.OUT_OF_SCOPE
+    assert diagnostic.severity is Severity.WARNING
+
+
+def test_applying_what_nothing_binds_is_a_type_error() -> None:
+    (diagnostic,) = check(from_json(["std.apply", ["std.var", "nope"]]), SIGNATURES)
+    assert diagnostic.code is Code.TYPE
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "(for x [1] (log x))",
+        "(lambda [x] (+ x x))",
+        "(try (throw 1) e (log e))",
+        "(params (n int 1)) (log n)",
+        "(define f [n] (f n))",
+        "(let f (lambda [n] (f n)))",
+        "(let fs [(lambda [] fs)])",
+        "(let even (lambda [n] (odd n))) (let odd (lambda [n] (even n)))",
+        "(+ (let a 1) a)",
+        "(while (let x true) (log x))",
+        "(let x 1) (if true (set x 2)) x",
+        "(try (throw 1) e (log (error)))",
+    ],
+)
+def test_names_are_seen_where_they_are_bound(source: str) -> None:
+    assert found(source) == []
+
+
+@pytest.mark.parametrize("source", ["(log x) (let x 1)", "(for x [1] 2) x", "((lambda [x] 1) 2) x", "(try 1 e 2) e"])
+def test_names_are_not_seen_outside_their_scope(source: str) -> None:
+    assert Code.OUT_OF_SCOPE in codes(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["(break)", "(continue)", "(for x [1] (lambda [] (break)))", "(for x (break) 1)", "(error)", "(try (error))"],
+)
+def test_what_stands_where_it_means_nothing_is_misplaced(source: str) -> None:
+    assert codes(source) == [Code.MISPLACED]
+
+
+@pytest.mark.parametrize("source", ["(while true (+ 1 (break)))", "(while (break) 1)", "(for x [1] (if x (continue)))"])
+def test_break_and_continue_stand_anywhere_in_a_loop(source: str) -> None:
+    assert found(source) == []
+
+
+def test_all_problems_are_told_in_order_of_their_places() -> None:
+    assert codes("(nope 1)\n(+ 1)\n(log x)\n(break)") == [Code.UNKNOWN_OP, Code.ARITY, Code.UNBOUND, Code.MISPLACED]
+
+
+def test_data_is_not_checked_as_code() -> None:
+    assert found("(quote (nope x))") == []
+
+
+def test_a_diagnostic_as_json_has_code_severity_message_place_and_hint() -> None:
+    (diagnostic,) = found("(list.psuh [1] 2)")
+    assert diagnostic.to_json() == {
+        "code": "unknown_op",
+        "severity": "error",
+        "message": "There is no op `list.psuh`.",
+        "hint": "Did you mean `list.push`?",
+        "line": 1,
+        "column": 2,
+        "end_line": 1,
+        "end_column": 11,
+    }
+
+
+def test_a_diagnostic_of_a_json_form_has_a_path() -> None:
+    (diagnostic,) = check(from_json(["std.seq", ["std.log", ["nope"]]]), SIGNATURES)
+    assert diagnostic.to_json()["path"] == [1, 1, 0]
+    assert "/1/1/0" in diagnostic.render("")
