@@ -9,6 +9,7 @@ the PNG; the stock pipeline's include the PNG.
 import asyncio
 import io
 import os
+import secrets
 import statistics
 import sys
 import time
@@ -60,7 +61,7 @@ async def seconds(work: Callable[[], Awaitable[object]]) -> float:
 
 
 async def measure(rounds: int, threads: int | None) -> None:
-    engine = Engine(ModelFolder([MODELS]), threads=threads, log=print)
+    engine = Engine(ModelFolder([MODELS]), threads=threads, log=print, token_bytes=secrets.token_bytes)
     native = TextToImage("bench", "starter", PROMPT, 64, 64, 20, 4.5, 1, previews=False)
 
     async def draw(request: TextToImage) -> None:

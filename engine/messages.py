@@ -35,8 +35,6 @@ class Start:
     """Threads one operation on the CPU may use; ``None`` is one for every core."""
     keep_bytes: int
     """Models are kept loaded up to this many bytes of weights."""
-    offline: bool
-    """Never ask a hub on the network for a file."""
 
 
 def start_message(start: Start) -> Message:

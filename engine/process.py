@@ -8,7 +8,7 @@ to a log sink line by line.
 import asyncio
 import hmac
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 
 from mintaka.engine.errors import WorkerCrashed
@@ -46,11 +46,17 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(
-        cls, python: str, start: Callable[[int], Start], log: Callable[[str], None], silence_s: float
+        cls,
+        python: str,
+        environment: Mapping[str, str],
+        start: Callable[[int], Start],
+        log: Callable[[str], None],
+        silence_s: float,
     ) -> "WorkerProcess":
         """Start ``python -m mintaka.engine.worker`` and wait until it has said its token.
 
-        ``start`` gives what to tell it, from the number of its end of the socket. A worker that says nothing for
+        It sees the variables of ``environment`` and no others. ``start`` gives what to tell it, from the number of its
+        end of the socket. A worker that says nothing for
         ``silence_s`` seconds counts as dead. Raises WorkerCrashed when it does not come up.
         """
         ours, theirs = socket.socketpair()
@@ -69,6 +75,7 @@ class WorkerProcess:
                     stderr=asyncio.subprocess.STDOUT,
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,
+                    env=environment,
                 )
             reader, writer = await asyncio.open_connection(sock=ours)
         except OSError as error:

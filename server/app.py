@@ -56,6 +56,7 @@ class Application:
             self._models,
             device=settings.device,
             threads=settings.threads,
+            environment=powers.environment,
             log=worker_says,
             token_bytes=powers.token_bytes,
         )

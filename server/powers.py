@@ -1,11 +1,12 @@
 """The powers of the server, made in one place and handed down: clock, randomness, unguessable bytes, the log."""
 
+import os
 import random
 import secrets
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -31,6 +32,8 @@ class ServerPowers:
     random: Callable[[], random.Random]
     """A new source of randomness for one run."""
     log: Log
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The variables the engine's worker process sees."""
 
 
 class StderrLog:
@@ -66,4 +69,5 @@ def real_powers() -> ServerPowers:
         token_bytes=secrets.token_bytes,
         random=lambda: random.Random(secrets.randbits(128)),
         log=StderrLog(),
+        environment=os.environ,
     )

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from mintaka.engine.errors import EngineError
+from mintaka.engine import schedulers
+from mintaka.engine.errors import EngineError, Unsupported
 
 INDEX = "model_index.json"
 SIDECAR = "mintaka.json"
@@ -25,6 +26,17 @@ LIBRARIES = ("diffusers", "transformers")
 Side = Annotated[int, Field(ge=8, le=8192)]
 Size = tuple[Side, Side]
 """Width and height in pixels."""
+
+
+def _known_scheduler(name: str) -> str:
+    try:
+        return schedulers.find(name).name
+    except Unsupported as error:
+        raise ValueError(error.message) from error
+
+
+SchedulerName = Annotated[str, AfterValidator(_known_scheduler)]
+"""A name `mintaka.engine.schedulers` knows, in its short form."""
 
 Row = tuple[float, float, float]
 
@@ -78,7 +90,7 @@ class Sidecar(Data):
     enlarge: Enlarge | None = None
     steps: Annotated[int, Field(ge=1, le=1000)] = 30
     guidance_scale: Annotated[float, Field(ge=0, le=100)] = 7.5
-    scheduler: str | None = None
+    scheduler: SchedulerName | None = None
     draws: Draws | None = None
     words: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()

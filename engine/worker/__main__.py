@@ -5,7 +5,6 @@ threads of its own. The process ends when the supervisor hangs up or dies.
 """
 
 import ctypes
-import os
 import resource
 import signal
 import socket
@@ -27,11 +26,6 @@ def main() -> None:
     link.send({"kind": "hello", "token": start.token})
     models: list[Callable[[], tuple[str, ...]]] = []
     beat_forever(link, lambda: {"kind": "beat", "memory": memory(), "models": models[0]() if models else []})
-    # Both are read when the libraries are loaded. Threads that spin while they wait for each other come to a standstill
-    # when anything else wants the cores: 20 steps took 20 s beside one busy process, and 1 s with threads that sleep.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if start.offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         import torch  # noqa: F401
 

@@ -81,5 +81,5 @@ class Desk:
             if error is not None:
                 as_engine_error(error)  # a request for this model will say so to whoever asks
 
-        work = partial(aside, partial(self._shelf.get, Path(message["path"])), Lane.LOAD)
+        work = partial(aside, partial(self._shelf.get, Path(message["path"]), message["model"]), Lane.LOAD)
         self._loop.submit(Ticket(message["id"], work, ended))

@@ -21,7 +21,7 @@ from mintaka.engine.worker.stepping import Lane, aside
 
 def text_to_image(request: TextToImage, path: Path, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     """Draw ``request`` with the model in folder ``path``. Raises EngineError and what is below it."""
-    loaded = aside(partial(shelf.get, path), Lane.LOAD)
+    loaded = aside(partial(shelf.get, path, request.model), Lane.LOAD)
     sizes = sizing.plan(loaded.info, request.width, request.height)
     chosen = schedulers.find(name) if (name := request.scheduler or loaded.info.scheduler) else None
     scheduler = make_scheduler(loaded.pipeline.scheduler, chosen)

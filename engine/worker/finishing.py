@@ -12,7 +12,7 @@ from mintaka.engine.sizing import SizePlan, cover
 from mintaka.engine.worker.upscaling import Upscaler
 
 COMPRESSION = 4
-"""zlib's level: a quarter slower than the fastest and nearly as small as the default."""
+"""zlib's level: a third faster than its default, for a file a seventh larger (a drawn picture of 1024 × 1024)."""
 
 
 def finish(images: torch.Tensor, sizes: SizePlan, upscaler: Upscaler | None) -> list[Image.Image]:

@@ -11,13 +11,16 @@ import diffusers
 import torch
 
 from mintaka.engine.errors import EngineError
-from mintaka.engine.models.info import BadModel, ModelInfo, read_model
+from mintaka.engine.models.info import FAMILIES, BadModel, ModelInfo, read_model
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.proxy import proxies
 from mintaka.engine.worker.upscaling import Upscaler, load_upscaler
 
 HASH_LIMIT = 256 * 1024 * 1024
 """Weights up to this many bytes are hashed as they are loaded (a fraction of a second)."""
+
+PIPELINES: Mapping[str, str] = {family: pipeline for pipeline, family in FAMILIES.items()}
+"""The diffusers class that runs a family."""
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 """Endings of weights that run code as they are loaded."""
@@ -50,10 +53,10 @@ class Shelf:
         self._loaded: OrderedDict[Path, Loaded] = OrderedDict()
         self._ids: tuple[str, ...] = ()
 
-    def get(self, path: Path) -> Loaded:
-        """The model in folder ``path``, loaded if need be. Raises BadModel or EngineError."""
+    def get(self, path: Path, name: str) -> Loaded:
+        """The model in folder ``path``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
         if path not in self._loaded:
-            loaded = load(read_model(path), self._device)
+            loaded = load(read_model(path, name), self._device)
             self._make_room(loaded.weight_bytes)
             self._loaded[path] = loaded
         self._loaded.move_to_end(path)
@@ -84,7 +87,7 @@ def load(info: ModelInfo, device: str) -> Loaded:
 
 def _pipeline(info: ModelInfo, device: str) -> Any:
     try:
-        pipeline = getattr(diffusers, _pipeline_class(info)).from_pretrained(
+        pipeline = getattr(diffusers, PIPELINES[info.family]).from_pretrained(
             info.path,
             dtype=torch.float32 if device == "cpu" else torch.float16,
             local_files_only=True,
@@ -106,11 +109,6 @@ def _pipeline(info: ModelInfo, device: str) -> Any:
             hint="correct `latent_rgb`, or set it to null and do without previews",
         )
     return pipeline.to(device)
-
-
-def _pipeline_class(info: ModelInfo) -> str:
-    classes = {"sd": "StableDiffusionPipeline"}
-    return classes[info.family]
 
 
 def _weight_files(info: ModelInfo) -> list[Path]:

@@ -2,7 +2,7 @@
 
 The latents of a step still carry noise; what the model believes them to be without it (the prediction of x0) is what a
 person wants to see. Callbacks of pipelines never give it, so it is taken where the scheduler works it out. A linear map
-then gives colours, at a ten-thousandth of the price of the VAE.
+then gives colours: for the starter model in under a millisecond, WebP and all, where its VAE takes fifteen.
 """
 
 import functools

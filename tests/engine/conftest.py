@@ -1,6 +1,7 @@
 """Models made of the starter model's weights, and one engine whose worker the tests of a session share."""
 
 import json
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
@@ -95,7 +96,7 @@ def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def engine(model_folders: Path) -> AsyncIterator[Engine]:
     """An engine whose worker took seconds to start; whoever kills it has it draw again before leaving."""
-    engine = Engine(ModelFolder([STARTER.parent, model_folders]), threads=1, log=print)
+    engine = Engine(ModelFolder([STARTER.parent, model_folders]), threads=1, log=print, token_bytes=secrets.token_bytes)
     yield engine
     await engine.close()
 

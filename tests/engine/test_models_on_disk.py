@@ -75,6 +75,7 @@ def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sidecar", "said"),
     [
+        ({"scheduler": "eulr"}, r"bad/mintaka\.json: `scheduler`: .*did you mean euler"),
         ({"steps": 0}, r"bad/mintaka\.json: `steps`: .*greater than or equal to 1"),
         ({"native_size": [64, "wide"]}, r"bad/mintaka\.json: `native_size\.1`: "),
         ({"enlarge": {"factor": 4}}, r"bad/mintaka\.json: `enlarge\.file`: Field required"),

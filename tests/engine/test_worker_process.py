@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -67,7 +68,7 @@ async def test_a_worker_that_keeps_crashing_is_started_again_only_after_a_pause(
 ) -> None:
     log: list[str] = []
     python = stand_in(tmp_path, HELLO + "print('out of luck')\nsys.exit(3)\n")
-    engine = Engine(ModelFolder([model_folders]), python=python, log=log.append)
+    engine = Engine(ModelFolder([model_folders]), python=python, log=log.append, token_bytes=secrets.token_bytes)
     for _ in range(2):
         with pytest.raises(WorkerCrashed, match="exited with status 3"):
             await engine.text_to_image(ask(), unseen)
@@ -80,7 +81,7 @@ async def test_a_worker_that_keeps_crashing_is_started_again_only_after_a_pause(
 
 async def test_a_silent_worker_counts_as_dead(tmp_path: Path, model_folders: Path, ask: Ask) -> None:
     python = stand_in(tmp_path, HELLO + "link.recv(1)\nimport signal\nsignal.pause()\n")
-    engine = Engine(ModelFolder([model_folders]), python=python, silence_s=0.2)
+    engine = Engine(ModelFolder([model_folders]), python=python, silence_s=0.2, token_bytes=secrets.token_bytes)
     with pytest.raises(WorkerCrashed, match=r"said nothing for 0\.2 s"):
         await engine.text_to_image(ask(), unseen)
     await engine.close()
@@ -98,7 +99,7 @@ async def test_a_silent_worker_counts_as_dead(tmp_path: Path, model_folders: Pat
 async def test_a_worker_that_is_not_ours_or_talks_nonsense_is_ended(
     tmp_path: Path, model_folders: Path, ask: Ask, body: str, said: str
 ) -> None:
-    engine = Engine(ModelFolder([model_folders]), python=stand_in(tmp_path, body))
+    engine = Engine(ModelFolder([model_folders]), python=stand_in(tmp_path, body), token_bytes=secrets.token_bytes)
     with pytest.raises(WorkerCrashed, match=said):
         await engine.text_to_image(ask(), unseen)
     assert engine.status().pid is None
@@ -106,7 +107,7 @@ async def test_a_worker_that_is_not_ours_or_talks_nonsense_is_ended(
 
 
 async def test_an_interpreter_that_is_not_there_is_a_crash_in_words(model_folders: Path, ask: Ask) -> None:
-    engine = Engine(ModelFolder([model_folders]), python="/nowhere/python")
+    engine = Engine(ModelFolder([model_folders]), python="/nowhere/python", token_bytes=secrets.token_bytes)
     with pytest.raises(WorkerCrashed, match="cannot be started: No such file"):
         await engine.text_to_image(ask(), unseen)
     await engine.close()
@@ -115,7 +116,9 @@ async def test_an_interpreter_that_is_not_there_is_a_crash_in_words(model_folder
 async def test_a_missing_library_is_named(tmp_path: Path, model_folders: Path, ask: Ask) -> None:
     unable = "link.sendall(encode({'kind': 'unable', 'message': 'the engine cannot run here: no torch'}))\n"
     unable += "while link.recv(4096):\n    pass\n"
-    engine = Engine(ModelFolder([model_folders]), python=stand_in(tmp_path, HELLO + unable))
+    engine = Engine(
+        ModelFolder([model_folders]), python=stand_in(tmp_path, HELLO + unable), token_bytes=secrets.token_bytes
+    )
     for _ in range(3):  # the third falls into the pause that crashes cause
         with pytest.raises(Unsupported, match="no torch") as caught:
             await engine.text_to_image(ask(), unseen)
@@ -128,7 +131,9 @@ async def test_closing_does_not_wait_for_a_worker_that_never_says_who_it_is(
 ) -> None:
     started = asyncio.Event()
     python = stand_in(tmp_path, "print('here', flush=True)\nlink.recv(1)\n")
-    engine = Engine(ModelFolder([model_folders]), python=python, log=lambda line: started.set())
+    engine = Engine(
+        ModelFolder([model_folders]), python=python, log=lambda line: started.set(), token_bytes=secrets.token_bytes
+    )
     request = asyncio.create_task(engine.text_to_image(ask(), unseen))
     await started.wait()
     await engine.close()
@@ -141,7 +146,9 @@ async def test_cancelling_a_request_while_its_worker_starts_leaves_nothing_behin
 ) -> None:
     started = asyncio.Event()
     python = stand_in(tmp_path, "print('here', flush=True)\nlink.recv(1)\n")
-    engine = Engine(ModelFolder([model_folders]), python=python, log=lambda line: started.set())
+    engine = Engine(
+        ModelFolder([model_folders]), python=python, log=lambda line: started.set(), token_bytes=secrets.token_bytes
+    )
     request = asyncio.create_task(engine.text_to_image(ask(), unseen))
     await started.wait()
     request.cancel()
@@ -153,7 +160,7 @@ async def test_cancelling_a_request_while_its_worker_starts_leaves_nothing_behin
 
 
 async def test_closing_ends_the_worker_and_what_it_was_doing(model_folders: Path, ask: Ask) -> None:
-    engine = Engine(ModelFolder([model_folders]), threads=1)
+    engine = Engine(ModelFolder([model_folders]), threads=1, token_bytes=secrets.token_bytes)
     await engine.start(preload=True)
     pid = engine.status().pid
     assert pid is not None
@@ -176,11 +183,11 @@ def test_a_worker_does_not_outlive_a_server_that_was_killed(model_folders: Path)
         [
             sys.executable,
             "-c",
-            "import asyncio, pathlib, sys\n"
+            "import asyncio, pathlib, secrets, sys\n"
             "from mintaka.engine.models import ModelFolder\n"
             "from mintaka.engine.supervisor import Engine\n"
             "async def main():\n"
-            "    engine = Engine(ModelFolder([pathlib.Path(sys.argv[1])]))\n"
+            "    engine = Engine(ModelFolder([pathlib.Path(sys.argv[1])]), token_bytes=secrets.token_bytes)\n"
             "    await engine.start(preload=True)\n"
             "    print(engine.status().pid, flush=True)\n"
             "    await asyncio.Event().wait()\n"
