@@ -9,12 +9,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from mintaka.runtime.execute import Outcome
-
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.budget import Used
+from mintaka.runtime.execute import Outcome
 from mintaka.runtime.values import HostObject, Value
 from mintaka.server.assets import Assets
 from mintaka.server.errors import Fault, Kind
@@ -33,6 +32,11 @@ class Wire:
     def encode(self, value: Value, handles: Handles, *, binary: bool = False) -> object:
         """A value as JSON. Raises `Fault` (limit) for one that is too deep or too large to send."""
         return _Encoder(self._assets, handles, self._limits, binary).encode(value, 0)
+
+    def encode_result(self, outcome: Outcome, handles: Handles, *, binary: bool = False) -> object:
+        """The value of a run as JSON; see `encode`."""
+        # pyright takes an attribute that may be a function for a method.
+        return self.encode(outcome.value, handles, binary=binary)  # pyright: ignore[reportArgumentType]
 
     def decode(self, value: object, handles: Handles) -> Value:
         """JSON as a value; handles become the session's capabilities. Raises `HostFault` for one it does not have."""
@@ -56,13 +60,14 @@ class Wire:
     def event(self, kind: str, data: Mapping[str, object], handles: Handles, *, binary: bool) -> dict[str, object]:
         """An event's data as JSON."""
         if kind == "preview":
-            return {"image": picture(data["image"], str(data["mime"]), binary)}
+            image = picture(data["image"], str(data["mime"]), binary)
+            return {**{name: fact for name, fact in data.items() if name != "mime"}, "image": image}
         if kind == "asset":
             return {**data, "image_url": self._assets.url(str(data["asset"]))}
         if kind == "done":
             outcome = data["outcome"]
             assert isinstance(outcome, Outcome)
-            result = self.encode(outcome.value, handles, binary=binary)
+            result = self.encode_result(outcome, handles, binary=binary)
             return {"result": result, "used": used(outcome.used)}
         return dict(data)
 

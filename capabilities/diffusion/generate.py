@@ -167,7 +167,7 @@ class Generate(Offers):
             pictures = await self._engine.text_to_image(wanted.request(call.id), watch(use, call))
             images = await self._publish(call, wanted, pictures)
         for image in images:
-            use.emit("asset", {"asset": image.asset, "width": image.width, "height": image.height})
+            use.emit("asset", {"call": call.id, "asset": image.asset, "width": image.width, "height": image.height})
         return images[0] if wanted.batch == 1 else images
 
     def _complete(self, use: Use, prompt: str, options: GenerateOptions) -> Wanted:
@@ -197,14 +197,18 @@ class Generate(Offers):
 
 
 def watch(use: Use, call: Admitted) -> OnStep:
-    """Tell the run's watchers of every step, and stop the call at the first step that finds its capability dead."""
+    """Tell the run's watchers of every step, and stop the call at the first step that finds its capability dead.
+
+    Calls of one run may be drawn at the same time; ``call`` in what is told keeps their steps and previews apart.
+    """
 
     def on_step(step: Step) -> None:
         if not call.is_live():
             raise no_such_capability()
-        use.emit("progress", {"step": step.step, "steps": step.steps, "fraction": step.step / step.steps})
+        fraction = step.step / step.steps
+        use.emit("progress", {"call": call.id, "step": step.step, "steps": step.steps, "fraction": fraction})
         if step.preview is not None:
-            use.emit("preview", {"image": step.preview, "mime": "image/webp"})
+            use.emit("preview", {"call": call.id, "image": step.preview, "mime": "image/webp"})
 
     return on_step
 

@@ -104,9 +104,16 @@ async def test_every_step_and_the_picture_are_told_to_whoever_watches(world: Any
     image = await draw(world, world.root(), num_inference_steps=2)
     kinds = [kind for kind, _ in world.events]
     assert kinds == ["progress", "preview", "progress", "preview", "asset"]
-    assert world.events[0][1] == {"step": 1, "steps": 2, "fraction": 0.5}
-    assert world.events[1][1] == {"image": b"RIFF", "mime": "image/webp"}
-    assert world.events[-1][1] == {"asset": image.asset, "width": 256, "height": 192}
+    call = world.events[0][1]["call"]
+    assert world.events[0][1] == {"call": call, "step": 1, "steps": 2, "fraction": 0.5}
+    assert world.events[1][1] == {"call": call, "image": b"RIFF", "mime": "image/webp"}
+    assert world.events[-1][1] == {"call": call, "asset": image.asset, "width": 256, "height": 192}
+
+
+async def test_pictures_drawn_at_the_same_time_are_told_apart(world: Any) -> None:
+    for _ in range(2):
+        await draw(world, world.root(), num_inference_steps=2)
+    assert len({told["call"] for _, told in world.events}) == 2
 
 
 @pytest.mark.parametrize(
