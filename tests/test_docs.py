@@ -11,6 +11,7 @@ Fenced blocks, by their language:
 """
 
 import asyncio
+import importlib.util
 import json
 import os
 import re
@@ -25,6 +26,7 @@ import pytest
 from websockets.asyncio.client import connect as websocket
 
 from mintaka.client import RemoteError, RemoteImage, connect
+from mintaka.server.errors import CODES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -155,3 +157,29 @@ async def test_conversation_goes_as_the_page_says(block: Block, server: Any) -> 
             elif arrow == "←":
                 answer = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
                 assert alike(json.loads(frame), answer), answer
+
+
+async def test_the_reference_says_what_the_server_says(server: Any) -> None:
+    specification = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert specification is not None
+    assert specification.loader is not None
+    generate = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(generate)
+    for name, text in (await generate.pages(server.url, server.token)).items():
+        assert (ROOT / "docs" / "reference" / name).read_text() == text, "run `make docs`"
+
+
+def test_every_error_kind_has_its_line() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+    for kind, code in CODES.items():
+        assert re.search(rf"^\| `{kind}` \| {code} \|", page, re.MULTILINE), f"docs/errors.md lacks {kind} ({code})"
+
+
+def test_every_link_leads_somewhere() -> None:
+    dead = [
+        f"{page.relative_to(ROOT)} → {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert dead == []

@@ -1,0 +1,92 @@
+"""Write docs/reference from what a server tells of its ops and capabilities: ``make docs``.
+
+The pages are made from the same answers that editors get, so they cannot say anything else. A test holds them to it.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from mintaka.client import connect
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTICE = "<!-- Written by `make docs`; edit the docstrings it is made from. -->\n"
+
+
+def ops_page(ops: Iterable[Mapping[str, Any]]) -> str:
+    """The page of all ops: by category, each with its call, what it does and an example."""
+    parts = [f"{NOTICE}\n# Ops\n\nEverything a script can call, besides the methods of capabilities.\n"]
+    by_category = itemgetter("category")
+    for category, members in groupby(sorted(ops, key=by_category), by_category):
+        parts.append(f"\n## {category}\n")
+        parts += map(_op, sorted(members, key=itemgetter("opcode")))
+    return "".join(parts)
+
+
+def _op(op: Mapping[str, Any]) -> str:
+    names = [f"[{each['name']}]" if each.get("optional") else each["name"] for each in op["parameters"]]
+    text = f"\n### `({' '.join([op['opcode'], *names])})` → {op['returnType']}\n\n{op['description']}\n"
+    examples = [f"{each['source']}\n; is {each['result']}" for each in op["examples"]]
+    return text + (f"\n```mtk\n{chr(10).join(examples)}\n```\n" if examples else "")
+
+
+def capabilities_page(types: Iterable[Mapping[str, Any]]) -> str:
+    """The page of all capability types: their methods with every option, and what they can be restricted to."""
+    parts = [f"{NOTICE}\n# Capability types\n\nWhat an unrestricted capability of each type offers.\n"]
+    for each in types:
+        parts.append(f"\n## `{each['type']}`\n\n{each['description']}\n")
+        parts += map(_method, each["methods"])
+        rows = [f"| `{rule['name']}` | {rule['description']} | {rule['unit']} |\n" for rule in each["restrictable"]]
+        parts.append("\n### Restrictions\n\n| name | means | unit |\n|---|---|---|\n" + "".join(rows))
+    return "".join(parts)
+
+
+def _method(method: Mapping[str, Any]) -> str:
+    names = [f"[{each['name']}]" if each.get("optional") else each["name"] for each in method["parameters"]]
+    text = f"\n### `({' '.join(['cap.' + method['name'], *names])})` → {method['returnType']}\n\n{method['description']}\n"
+    rows = [_row(each) for each in method["parameters"] if "fields" not in each]
+    rows += [_row(each) for option in method["parameters"] for each in option.get("fields", ())]
+    if rows:
+        text += "\n| name | type | default | range | means |\n|---|---|---|---|---|\n" + "".join(rows)
+    return text
+
+
+def _row(parameter: Mapping[str, Any]) -> str:
+    default = parameter.get("default")
+    shown = "" if default in (None, "") else f"`{json.dumps(default, ensure_ascii=False)}`"
+    low, high, unit = parameter.get("minimum"), parameter.get("maximum"), parameter.get("unit", "")
+    reach = "" if low is None and high is None else f"{'' if low is None else low} – {'' if high is None else high} {unit}"
+    return f"| `{parameter['name']}` | {parameter['type']} | {shown} | {reach.strip()} | {parameter['description']} |\n"
+
+
+async def pages(url: str, token: str) -> dict[str, str]:
+    """Every page of the reference by file name, as the server at ``url`` has it."""
+    async with connect(url, token) as server:
+        ops: Any = await server.call("get_opcodes", {})
+        types: Any = await server.call("get_capability_metadata", {})
+    return {"ops.md": ops_page(ops), "capabilities.md": capabilities_page(types)}
+
+
+def main() -> None:
+    """Ask a fresh server, write the pages."""
+    with tempfile.TemporaryDirectory() as data:
+        command = [sys.executable, "-m", "mintaka", "serve", "--port", "0", "--data", data, "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            ready = json.loads(server.stdout.readline())
+            written = asyncio.run(pages(ready["url"], ready["token"]))
+            server.terminate()
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in written.items():
+        (REFERENCE / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()
