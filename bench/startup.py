@@ -46,10 +46,10 @@ def server_once(data: str) -> tuple[float, float]:
 def import_once() -> tuple[float, float]:
     """Seconds for a process that imports diffusers and what a pipeline needs, and its MiB then."""
     began = time.perf_counter()
-    code = (
-        "import torch; from diffusers import StableDiffusionPipeline; import sys; print(flush=True); sys.stdin.readline()"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    code = "import sys, torch; from diffusers import StableDiffusionPipeline; print(flush=True); sys.stdin.readline()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout is not None
         assert other.stdin is not None
         other.stdout.readline()

@@ -50,7 +50,9 @@ def capabilities_page(types: Iterable[Mapping[str, Any]]) -> str:
 
 def _method(method: Mapping[str, Any]) -> str:
     names = [f"[{each['name']}]" if each.get("optional") else each["name"] for each in method["parameters"]]
-    text = f"\n### `({' '.join(['cap.' + method['name'], *names])})` → {method['returnType']}\n\n{method['description']}\n"
+    text = (
+        f"\n### `({' '.join(['cap.' + method['name'], *names])})` → {method['returnType']}\n\n{method['description']}\n"
+    )
     rows = [_row(each) for each in method["parameters"] if "fields" not in each]
     rows += [_row(each) for option in method["parameters"] for each in option.get("fields", ())]
     if rows:
@@ -62,7 +64,9 @@ def _row(parameter: Mapping[str, Any]) -> str:
     default = parameter.get("default")
     shown = "" if default in (None, "") else f"`{json.dumps(default, ensure_ascii=False)}`"
     low, high, unit = parameter.get("minimum"), parameter.get("maximum"), parameter.get("unit", "")
-    reach = "" if low is None and high is None else f"{'' if low is None else low} – {'' if high is None else high} {unit}"
+    reach = (
+        "" if low is None and high is None else f"{'' if low is None else low} – {'' if high is None else high} {unit}"
+    )
     return f"| `{parameter['name']}` | {parameter['type']} | {shown} | {reach.strip()} | {parameter['description']} |\n"
 
 

@@ -15,7 +15,26 @@ from mintaka.lang import SyntaxFault, check, parse
 from mintaka.runtime import Budget, OpTable, Powers, ScriptError, compile_tree, execute
 
 EXAMPLES = [path.read_text() for path in sorted((Path(__file__).parents[1] / "examples").glob("*.mtk"))]
-PIECES = ["(", ")", "[", "]", "{", "}", ":k ", "'", "#_ ", '"', "\\", ";", "\n", "1e999 ", "-0 ", "x ", "cap.m ", "null "]
+PIECES = [
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ":k ",
+    "'",
+    "#_ ",
+    '"',
+    "\\",
+    ";",
+    "\n",
+    "1e999 ",
+    "-0 ",
+    "x ",
+    "cap.m ",
+    "null ",
+]
 BUDGET = Budget(fuel=20_000, depth=50, deadline_s=2.0)
 
 
@@ -32,7 +51,9 @@ def source(rng: random.Random, ops: list[str]) -> str:
         if depth == 0 or rng.random() < 0.3:
             return rng.choice(["0", "1", "-7.5", '"é"', "true", "null", "[]", "{}", "[1 2]", '{:a "b"}', "x"])
         arguments = " ".join(form(depth - 1) for _ in range(rng.randint(0, 3)))
-        return rng.choice([f"({rng.choice(ops)} {arguments})", f"(let x {form(depth - 1)})", f"(lambda [x] {arguments} x)"])
+        return rng.choice(
+            [f"({rng.choice(ops)} {arguments})", f"(let x {form(depth - 1)})", f"(lambda [x] {arguments} x)"]
+        )
 
     return f"(let x {form(1)})\n{form(5)}"
 

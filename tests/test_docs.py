@@ -32,7 +32,16 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES += [page for page in [ROOT / "models" / "starter" / "README.md"] if page.exists()]
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-SETS_UP = ("git clone", "cd ", "make ", "pip install", "python -m build", "mintaka serve", "mintaka repl", "python -m models")
+SETS_UP = (
+    "git clone",
+    "cd ",
+    "make ",
+    "pip install",
+    "python -m build",
+    "mintaka serve",
+    "mintaka repl",
+    "python -m models",
+)
 PATIENCE_S = 60
 
 
@@ -86,10 +95,13 @@ async def test_script_runs(block: Block, server: Any) -> None:
         assert value == json.loads(expected[1])
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.mtk")), ids=lambda path: path.name)
-async def test_example_runs(path: Path, server: Any) -> None:
-    async with connect(server.url, server.token) as mintaka:
-        await mintaka.run(path.read_text())
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").glob("*.mtk")))
+def test_example_runs(name: str, server: Any) -> None:
+    async def run(source: str) -> None:
+        async with connect(server.url, server.token) as mintaka:
+            await mintaka.run(source)
+
+    asyncio.run(run((ROOT / "examples" / name).read_text()))
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -119,7 +131,14 @@ def test_command_prints_what_the_page_says(block: Block, server: Any, tmp_path: 
                 assert {word for word in shlex.split(command)[1:] if word.isalpha() and word.islower()} <= targets
             continue
         done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            command,
+            shell=True,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
         )
         printed = (done.stdout + done.stderr).strip()
         assert done.returncode == 0 or "error" in expected, printed
