@@ -139,7 +139,7 @@ class Kernel:
             if type == MINT:
                 raise HostFault("a sys.mint cannot be minted", kind="denied", hint="delegate the one you hold")
             chain.permit({"methods": "mint", "namespace": type})
-            own = self.registry.get(type).restrictions.parse(restrictions or {}, of=type)
+            own = self.registry.get(type).restrictions.parse({} if restrictions is None else restrictions, of=type)
             use = Admission(self._new_id("i_"), authority, holder, "mint", {"uses": 1})
             ledger.reserve(tx, chain, use, self._clock())
             ledger.settle(tx, use.id, {}, self._clock())
@@ -150,7 +150,7 @@ class Kernel:
                 own=own,
                 holder=holder,
                 issuer=holder,
-                limits=parse_limits(limits or {}),
+                limits=parse_limits({} if limits is None else limits),
                 label=label,
                 expires=expires,
             )
@@ -184,7 +184,9 @@ class Kernel:
                     hint="delegate one that is nearer to the root",
                     data={"limit": "depth", "value": MAX_DEPTH},
                 )
-            own = self.registry.get(parent.type).restrictions.parse(restrictions or {}, of=parent.type)
+            own = self.registry.get(parent.type).restrictions.parse(
+                {} if restrictions is None else restrictions, of=parent.type
+            )
             try:
                 chain.effective.meet(own)
             except Empty as empty:
@@ -197,7 +199,7 @@ class Kernel:
                 holder=holder,
                 issuer=holder,
                 depth=parent.depth + 1,
-                limits=parse_limits(limits or {}),
+                limits=parse_limits({} if limits is None else limits),
                 label=label,
                 expires=expires,
             )

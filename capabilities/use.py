@@ -1,4 +1,4 @@
-"""One call of a method, as the method sees it: the capability in hand and the run it serves, and no more."""
+"""One call of a method, as the method sees it: the capability in hand and the run it serves."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

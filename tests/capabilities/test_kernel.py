@@ -77,10 +77,17 @@ def test_a_chain_has_an_end(world: Any) -> None:
     assert kind_of(lambda: world.kernel.delegate("ann", id)) == "limit"
 
 
-@pytest.mark.parametrize("limits", [{"compute": 0}, {"compute": "5"}, {"uses": 1.5}, {"uses": True}, {"bytes": 1}, [5]])
+@pytest.mark.parametrize(
+    "limits", [{"compute": 0}, {"compute": "5"}, {"uses": 1.5}, {"uses": True}, {"bytes": 1}, [], ""]
+)
 def test_limits_that_make_no_sense_are_refused(world: Any, limits: object) -> None:
     top = root(world)
     assert kind_of(lambda: world.kernel.delegate("ann", top, {}, limits)) == "invalid_params"
+
+
+@pytest.mark.parametrize("restrictions", [[], "", 0, False, "max_width"])
+def test_restrictions_that_are_no_object_never_mean_none(world: Any, restrictions: object) -> None:
+    assert kind_of(lambda: world.kernel.delegate("ann", root(world), restrictions)) == "invalid_params"
 
 
 def test_unknown_foreign_revoked_and_expired_are_one_answer(world: Any) -> None:
