@@ -117,11 +117,26 @@ class Connection:
         return job
 
     async def events(self, job: str) -> AsyncIterator[Event]:
-        """The events of a job started on this connection, to its end; leaving early, one can go on later."""
-        queue = self._events.setdefault(job, asyncio.Queue())
+        """The events of a job to its end; leaving early, one can go on later.
+
+        Of a job that was not started on this connection, what is past comes first, as far as the server keeps it.
+        """
+        last = 0
+        if job not in self._events:
+            queue = self._events[job] = asyncio.Queue()
+            for event in await self._past(job):
+                last = event.seq
+                if event.final:
+                    self._events.pop(job, None)
+                yield event
+                if event.final:
+                    return
+        queue = self._events[job]
         if self._lost:
             queue.put_nowait(None)
         while (event := await queue.get()) is not None:
+            if event.seq <= last:
+                continue
             if event.final:
                 self._events.pop(job, None)
             yield event
@@ -136,6 +151,15 @@ class Connection:
     async def cancel(self, job: str) -> None:
         """Cancel a job; nothing happens if it is over."""
         await self.call("jobs.cancel", {"job": job})
+
+    async def _past(self, job: str) -> list[Event]:
+        told = await self.call("jobs.events", {"job": job})
+        found = (
+            Event.from_notification(str(each.pop("event", "")), each)
+            for each in (told if isinstance(told, list) else [])
+            if isinstance(each, dict)
+        )
+        return [event for event in found if event is not None]
 
     @staticmethod
     def _request(

@@ -39,7 +39,7 @@ class JobMethods:
         job = self._jobs.get(session.principal, params.job)
         result = None
         if job.outcome is not None:
-            result = self._wire.encode(job.outcome.value, session.handles, binary=caller.binary)
+            result = self._wire.encode_result(job.outcome, session.handles, binary=caller.binary)
         return Reply({**_summary(job), "result": result})
 
     @rpc_method("jobs.cancel")

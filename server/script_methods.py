@@ -81,12 +81,12 @@ class ScriptMethods:
         async def work(emit: Emit) -> Outcome:
             outcome = await self._scripts.run(program, args=args, budget=budget, emit=emit, hosts={Grant: grant})
             if params.mode == "job":  # a result that cannot be sent is a failure of the job, not of whoever asks
-                self._wire.encode(outcome.value, session.handles)
+                self._wire.encode_result(outcome, session.handles)
             return outcome
 
         if params.mode == "result":
             outcome = await work(_unheard)
-            return Reply(self._wire.encode(outcome.value, session.handles, binary=caller.binary))
+            return Reply(self._wire.encode_result(outcome, session.handles, binary=caller.binary))
         job = self._jobs.create(session.principal)
         return Reply({"job": job.id}, then=lambda: self._jobs.start(job, work))
 
@@ -150,7 +150,7 @@ class ScriptMethods:
         values = [self._wire.decode(arg, handles) for arg in args]
         program = self._scripts.program([op, *head, *(["std.arg", index] for index in range(len(values)))])
         outcome = await self._run(program, values, self._grant(caller, None))
-        return Reply(self._wire.encode(outcome.value, handles, binary=caller.binary))
+        return Reply(self._wire.encode_result(outcome, handles, binary=caller.binary))
 
     async def _run(self, program: Program, args: list[Value], grant: Grant) -> Outcome:
         budget = self._scripts.budget({})
