@@ -24,8 +24,10 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-DRAWN = 90_000
+DRAWN = 180_000
 """Milliseconds until a picture is there at the latest: the first one waits for the model to load."""
+ANSWERED = 20_000
+"""Milliseconds until anything else is on the page at the latest, however busy the machine."""
 DRAW = '(let draw (get-capability "diffusers.generate"))\n'
 
 RECORDER = """
@@ -96,6 +98,7 @@ class Tab:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     assert BUNDLE.is_file(), "The page is not built. Run `make web` (or: web/npm.sh ci && web/npm.sh run build)."
+    expect.set_options(timeout=ANSWERED)
     found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
