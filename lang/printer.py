@@ -109,6 +109,9 @@ class _Printer:
 
     def _argument(self, kind: ArgKind, node: Node) -> _Doc:
         if not isinstance(node, Literal):
+            # Where a name belongs, a bare symbol is a name: a mistaken `std.var` there is written in full.
+            if kind is ArgKind.NAME and isinstance(node, Call) and node.op == "std.var":
+                return self._call(node)
             return self.code(node)
         if kind is ArgKind.NAME and isinstance(node.value, str) and is_symbol(node.value):
             return node.value

@@ -14,9 +14,11 @@ SCRIPT_FILE = "<script>"
 
 def script_error(error: Exception, sites: Sequence[Site]) -> ScriptError:
     """``error`` as a script's error, with the op and the place of the innermost code of the script it passed."""
+    if isinstance(error, ScriptError) and error.span is not None:
+        return error
     line, own = _innermost(error.__traceback__)
     known = _known(error, own)
-    if known.span is None and 0 < line <= len(sites):
+    if 0 < line <= len(sites):
         known.op = known.op or sites[line - 1].op
         known.span = sites[line - 1].span
     return known

@@ -4,7 +4,7 @@ Generated code pays one unit of fuel with every step of `Meter.tick` (``for _ in
 one). ``tick`` is ``filter(None, marks)``: it walks a list of ``True`` without running any Python, until it meets the
 last element, the meter itself, and asks for its truth. `Meter.__bool__` then ends the slice: it lets other work run,
 grants the next slice by rewinding the iterator, and says False, so that ``filter`` goes on with the first of the new
-marks. An exception raised there leaves the iterator standing in front of the meter, so a spent run stays spent.
+marks. While that happens the iterator stands in front of the meter, so that a spent run stays spent.
 
 A charge of n moves the same iterator on by n. So at every moment what was used is what was granted less what is left
 of the slice, and exactly F runs where F − 1 stops, whatever the length of a slice.
@@ -62,11 +62,9 @@ class Meter:
         return max(0, length_hint(self._marks) - 1)
 
     def __bool__(self) -> bool:
-        try:
-            self._end_slice()
-        except BaseException:
-            self._move(self._slice)
-            raise
+        # In front of the meter again, before anything else: other fibers may tick while this one pauses.
+        self._move(self._slice)
+        self._end_slice()
         return False
 
     def charge(self, units: int) -> None:

@@ -86,8 +86,8 @@ class Run:
 
     def build(self, cells: int) -> None:
         """Charge for and account for a list or string of ``cells`` cells about to be built at C speed."""
-        self.meter.charge(cells >> 4)
         self.meter.allocate(cells * CELL)
+        self.meter.charge(cells >> 4)
 
     def metered(self, items: Iterable[T]) -> Iterator[T]:
         """``items``, at one unit of fuel each and one at the end: for ops that call back."""

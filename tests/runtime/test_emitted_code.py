@@ -1,0 +1,107 @@
+"""What is emitted consists of a few kinds of nodes and made-up names: it cannot reach the host."""
+
+import ast
+import builtins
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from mintaka import stdlib
+from mintaka.lang.checker import check
+from mintaka.lang.diagnostics import Severity, SyntaxFault
+from mintaka.lang.parser import parse
+from mintaka.lang.scopes import resolve
+from mintaka.lang.tree import Node, from_json
+from mintaka.runtime.compiler import compile_tree
+from mintaka.runtime.emitter import Emitter
+from mintaka.runtime.ops import OpTable
+from mintaka.runtime.whitelist import ALLOWED, NotAllowed, assert_allowed
+from tests.strategies import TREES
+
+OPS = OpTable.of(*stdlib.modules)
+CASES = (Path(__file__).parents[1] / "conformance" / "viwoscript.jsonl").read_text(encoding="utf-8").strip().split("\n")
+
+
+def emitted(tree: Node) -> ast.Module:
+    return Emitter(resolve(tree), OPS).module()
+
+
+def has_errors(tree: Node) -> bool:
+    return any(found.severity is Severity.ERROR for found in check(tree, OPS.signatures))
+
+
+def test_every_conforming_program_is_emitted_within_the_whitelist() -> None:
+    seen: set[type] = set()
+    for line in CASES:
+        try:
+            tree = from_json(json.loads(line)["script"])
+        except SyntaxFault:
+            continue
+        if not has_errors(tree):
+            module = emitted(tree)
+            assert_allowed(module)
+            seen.update(type(node) for node in ast.walk(module))
+    assert seen <= ALLOWED
+    forbidden = (
+        ast.Attribute,
+        ast.Import,
+        ast.Global,
+        ast.Lambda,
+        ast.NamedExpr,
+        ast.Slice,
+        ast.JoinedStr,
+        ast.ListComp,
+    )
+    assert not seen & set(forbidden)
+
+
+@given(TREES)
+def test_every_tree_without_errors_compiles_within_the_whitelist(tree: Node) -> None:
+    if not has_errors(tree):
+        compile_tree(tree, OPS)
+
+
+def test_names_of_the_script_never_become_names_of_python() -> None:
+    module = emitted(parse("(let __import__ 1) (lambda [eval] (set eval __import__)) (try (throw 1) exec exec)"))
+    names = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
+    names |= {node.arg for node in ast.walk(module) if isinstance(node, ast.arg)}
+    assert not names & set(dir(builtins))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "t1.t2",
+        "import os",
+        "lambda: 1",
+        "t1[1:2]",
+        "t1[t2]",
+        "f'{t1}'",
+        "(t1 := 2)",
+        "[t1 for t1 in t2]",
+        "f1(*t1)",
+        "f1(t1=1)",
+        "t1()()",
+        "eval",
+        "global t1",
+        "def f1() -> t1: pass",
+        "@t1\ndef f1(): pass",
+        "def f1(eval): pass",
+        "class t1: pass",
+        "while t1: pass",
+        "b'bytes'",
+        "...",
+        "1j",
+        "try: pass\nexcept h1 as eval: pass",
+    ],
+)
+def test_anything_else_is_refused(code: str) -> None:
+    with pytest.raises(NotAllowed):
+        assert_allowed(ast.parse(code))
+
+
+def test_generated_code_has_no_builtins() -> None:
+    program = compile_tree(parse("(+ 1 2)"), OPS)
+    assert set(program.code.co_names) <= {"outer"}
