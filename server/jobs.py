@@ -59,8 +59,8 @@ class Job:
     ended: float | None = None
     seq: int = 0
     task: asyncio.Task[None] | None = None
-    first_step_at: tuple[float, float] | None = None
-    """When the first progress of the current picture was heard, and the fraction it told."""
+    begun: dict[object, tuple[float, float]] = field(default_factory=dict)
+    """For each call that tells its progress: when the first was heard, and the fraction it told."""
 
     @property
     def over(self) -> bool:
@@ -165,7 +165,6 @@ class Jobs:
             job.progress = data
         elif kind == "asset":
             job.assets.append(data)
-            job.first_step_at = None
         self._tell(job, kind, data)
 
     def _tell(self, job: Job, kind: str, data: Mapping[str, object]) -> None:
@@ -180,10 +179,9 @@ class Jobs:
         if not isinstance(fraction, int | float):
             return None
         now = self._powers.clock()
-        if job.first_step_at is None or fraction <= job.first_step_at[1]:
-            job.first_step_at = (now, fraction)
+        since, begun_at = job.begun.setdefault(data.get("call"), (now, fraction))
+        if fraction <= begun_at:
             return None
-        since, begun_at = job.first_step_at
         return max(0, round((now - since) / (fraction - begun_at) * (1 - fraction) * 1000))
 
     def _forget_old(self) -> None:

@@ -196,7 +196,7 @@ async def test_unknown_ops_and_wrong_counts_are_found_before_anything_runs(serve
         assert "list.map" in json.dumps(diagnostic)
         error = await failure(socket, "execute_script", {"script": ["list.map", 1]})
         assert error["data"]["kind"] == "arity"
-        assert error["data"]["path"] == []
+        assert error["data"]["path"] == [0]
         assert (await failure(socket, "execute_script", {"source": "(+ 1 x)"}))["data"]["kind"] == "unbound"
         assert (await failure(socket, "execute_script", {"source": "(+ 1"}))["data"]["kind"] == "script_rejected"
 
