@@ -20,20 +20,20 @@ class Scheduler:
     label: str
     class_name: str
     options: Mapping[str, object] = field(default_factory=dict)
-    needs: str | None = None
-    """A package that the class imports only when used and that is not among the engine's own."""
+    seeded: str | None = None
+    """The option that takes the request's seed, where the class draws noise past the pipeline's generator."""
 
 
 KARRAS = "karras"
 EXPONENTIAL = "exponential"
 BETA = "beta"
 
-SPACINGS: Mapping[str, tuple[str, str, str | None]] = {
-    KARRAS: (" Karras", "use_karras_sigmas", None),
-    EXPONENTIAL: (" Exponential", "use_exponential_sigmas", None),
-    BETA: (" Beta", "use_beta_sigmas", "scipy"),
+SPACINGS: Mapping[str, tuple[str, str]] = {
+    KARRAS: (" Karras", "use_karras_sigmas"),
+    EXPONENTIAL: (" Exponential", "use_exponential_sigmas"),
+    BETA: (" Beta", "use_beta_sigmas"),
 }
-"""Spacings of the noise levels: what is added to the label, the option that sets it, and the package it needs."""
+"""Spacings of the noise levels: what is added to the label, and the option that sets it."""
 
 ALL_SPACINGS = (KARRAS, EXPONENTIAL, BETA)
 
@@ -47,7 +47,7 @@ ROWS: tuple[tuple[Scheduler, tuple[str, ...]], ...] = (
     (Scheduler("euler", "Euler", "EulerDiscreteScheduler"), ALL_SPACINGS),
     (Scheduler("euler_a", "Euler a", "EulerAncestralDiscreteScheduler"), ()),
     (Scheduler("heun", "Heun", "HeunDiscreteScheduler"), ALL_SPACINGS),
-    (Scheduler("lms", "LMS", "LMSDiscreteScheduler", {}, "scipy"), ()),
+    (Scheduler("lms", "LMS", "LMSDiscreteScheduler"), ()),
     (Scheduler("kdpm2", "DPM2", "KDPM2DiscreteScheduler"), ALL_SPACINGS),
     (Scheduler("kdpm2_a", "DPM2 a", "KDPM2AncestralDiscreteScheduler"), ALL_SPACINGS),
     (Scheduler("dpmpp_2m", "DPM++ 2M", "DPMSolverMultistepScheduler", DPMPP), ALL_SPACINGS),
@@ -57,7 +57,7 @@ ROWS: tuple[tuple[Scheduler, tuple[str, ...]], ...] = (
         ALL_SPACINGS,
     ),
     (Scheduler("dpmpp_2s", "DPM++ 2S", "DPMSolverSinglestepScheduler", DPMPP), ALL_SPACINGS),
-    (Scheduler("dpmpp_sde", "DPM++ SDE", "DPMSolverSDEScheduler", {}, "torchsde"), (KARRAS,)),
+    (Scheduler("dpmpp_sde", "DPM++ SDE", "DPMSolverSDEScheduler", {}, "noise_sampler_seed"), (KARRAS,)),
     (Scheduler("deis", "DEIS", "DEISMultistepScheduler", {"algorithm_type": "deis"}), ALL_SPACINGS),
     (Scheduler("unipc", "UniPC", "UniPCMultistepScheduler"), ALL_SPACINGS),
     (Scheduler("lcm", "LCM", "LCMScheduler"), ()),
@@ -74,13 +74,12 @@ def _table() -> dict[str, Scheduler]:
         plain = replace(row, options={**row.options, **even})
         table[plain.name] = plain
         for spacing in spacings:
-            label, option, needs = SPACINGS[spacing]
+            label, option = SPACINGS[spacing]
             table[f"{plain.name}_{spacing}"] = replace(
                 plain,
                 name=f"{plain.name}_{spacing}",
                 label=plain.label + label,
                 options={**plain.options, option: True},
-                needs=plain.needs or needs,
             )
     return table
 
@@ -99,7 +98,7 @@ def _aliases() -> dict[str, Scheduler]:
         aliases[_plain(scheduler.name)] = aliases[_plain(scheduler.label)] = scheduler
     for row, _ in ROWS:
         # A bare class takes its options from the model's own configuration, as it does in diffusers.
-        bare = Scheduler(row.class_name, row.label, row.class_name, {}, row.needs)
+        bare = Scheduler(row.class_name, row.label, row.class_name, {}, row.seeded)
         aliases.setdefault(_plain(row.class_name), bare)
     return aliases
 

@@ -1,6 +1,5 @@
 """The story of one request, told from beginning to end; it runs in a greenlet of its own and parks where it waits."""
 
-import importlib.util
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ import diffusers
 import torch
 
 from mintaka.engine import receipt, schedulers, sizing
-from mintaka.engine.errors import Unsupported
 from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
@@ -24,7 +22,7 @@ def text_to_image(request: TextToImage, path: Path, shelf: Shelf, on_step: OnSte
     loaded = aside(partial(shelf.get, path, request.model), Lane.LOAD)
     sizes = sizing.plan(loaded.info, request.width, request.height)
     chosen = schedulers.find(name) if (name := request.scheduler or loaded.info.scheduler) else None
-    scheduler = make_scheduler(loaded.pipeline.scheduler, chosen)
+    scheduler = make_scheduler(loaded.pipeline.scheduler, chosen, request.seed)
     pipeline = proxy.twin(loaded.pipeline, loaded.proxies, scheduler)
     notes = (*vocabulary_notes(loaded.info, request.prompt), *length_notes(pipeline, request.prompt), *sizes.notes)
     images = pipeline(
@@ -43,19 +41,15 @@ def text_to_image(request: TextToImage, path: Path, shelf: Shelf, on_step: OnSte
     return aside(partial(_finish, request, loaded, label, sizes, notes, images), Lane.FINISH)
 
 
-def make_scheduler(base: Any, chosen: Scheduler | None) -> Any:
+def make_scheduler(base: Any, chosen: Scheduler | None, seed: int) -> Any:
     """A scheduler for one request alone, from the configuration of the model's own; ``None`` chooses that one.
 
-    Raises Unsupported when the chosen one needs a package that is not installed.
+    ``seed`` is for classes that draw noise of their own, past the pipeline's generator and from the one of the process.
     """
     if chosen is None:
         return type(base).from_config(base.config)
-    if chosen.needs is not None and importlib.util.find_spec(chosen.needs) is None:
-        raise Unsupported(
-            f"the scheduler {chosen.name} needs the package {chosen.needs}, which is not installed",
-            hint=f"pip install {chosen.needs}, or use dpmpp_2m",
-        )
-    return getattr(diffusers, chosen.class_name).from_config(base.config, **chosen.options)
+    own_noise = {} if chosen.seeded is None else {chosen.seeded: seed}
+    return getattr(diffusers, chosen.class_name).from_config(base.config, **chosen.options, **own_noise)
 
 
 def length_notes(pipeline: Any, prompt: str) -> tuple[str, ...]:

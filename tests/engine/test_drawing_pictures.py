@@ -109,7 +109,7 @@ async def test_a_prompt_longer_than_the_model_reads_is_noted(engine: Engine, ask
     assert any("tokens of a prompt" in note for note in picture.notes)
 
 
-@pytest.mark.parametrize("name", [name for name, scheduler in SCHEDULERS.items() if scheduler.needs is None])
+@pytest.mark.parametrize("name", SCHEDULERS)
 async def test_every_scheduler_of_the_table_draws(engine: Engine, ask: Ask, name: str) -> None:
     steps: list[Step] = []
     [picture] = await engine.text_to_image(ask(scheduler=name), steps.append)
@@ -117,9 +117,12 @@ async def test_every_scheduler_of_the_table_draws(engine: Engine, ask: Ask, name
     assert [step.step for step in steps] == list(range(1, steps[-1].steps + 1))
 
 
-async def test_a_scheduler_whose_package_is_missing_says_which(engine: Engine, ask: Ask) -> None:
-    with pytest.raises(Unsupported, match="needs the package torchsde"):
-        await engine.text_to_image(ask(scheduler="dpmpp_sde"), unseen)
+async def test_a_scheduler_with_noise_of_its_own_keeps_to_the_seed(engine: Engine, ask: Ask) -> None:
+    first, other, again = [
+        await engine.text_to_image(ask(scheduler="dpmpp_sde", seed=seed), unseen) for seed in (1, 2, 1)
+    ]
+    assert first == again
+    assert first != other
 
 
 async def test_two_requests_at_once_advance_in_turn(engine: Engine, ask: Ask) -> None:
