@@ -1,0 +1,173 @@
+"""How fast generated code is: programs of a script, metered and bounded, beside the same in plain Python.
+
+Prints, for each program, the time of the script as a multiple of the time of plain Python. Both run by turns in one
+process and the median of the turns counts, so that other work on the machine bears on both alike.
+"""
+
+import asyncio
+import functools
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mintaka import stdlib
+from mintaka.lang.parser import parse
+from mintaka.runtime.budget import Budget
+from mintaka.runtime.compiler import compile_tree
+from mintaka.runtime.execute import execute
+from mintaka.runtime.ops import OpTable
+from mintaka.runtime.powers import Powers
+
+TURNS = 7
+OPS = OpTable.of(*stdlib.modules)
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    script: str
+    python: Callable[[int], object]
+    size: int
+
+
+def fib(n: int) -> int:
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+
+def loops(n: int) -> int:
+    total = i = 0
+    while i < n:
+        j = 0
+        while j < n:
+            total = total + i * j
+            j = j + 1
+        i = i + 1
+    return total
+
+
+def mapping(n: int) -> int:
+    squares = map(lambda x: x * x, range(1, n + 1))
+    return functools.reduce(lambda a, x: a + x, filter(lambda x: x % 2 == 0, squares), 0)
+
+
+def strings(n: int) -> int:
+    text = ""
+    for i in range(1, n + 1):
+        text = text + "item " + str(i) + "; "
+    return len(text)
+
+
+def objects(n: int) -> int:
+    counts: dict[str, int] = {}
+    for i in range(1, n + 1):
+        key = "k" + str(i % 7)
+        counts[key] = counts.get(key, 0) + 1
+    return counts["k1"]
+
+
+def sorting(n: int) -> int:
+    items = [i * 7919 % 1000 for i in range(1, n + 1)]
+    return sorted(items, key=functools.cmp_to_key(lambda a, b: a - b))[0]
+
+
+def sieve(n: int) -> int:
+    prime = [True] * (n + 1)
+    count = 0
+    i = 2
+    while i <= n:
+        if prime[i]:
+            count = count + 1
+            j = i * i
+            while j <= n:
+                prime[j] = False
+                j = j + i
+        i = i + 1
+    return count
+
+
+PROGRAMS = [
+    Program("fib", "(params (n int)) (define fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (fib n)", fib, 19),
+    Program(
+        "nested loops",
+        """(params (n int)) (let total 0) (let i 0)
+        (while (< i n) (seq (let j 0)
+          (while (< j n) (seq (set total (+ total (* i j))) (set j (+ j 1)))) (set i (+ i 1)))) total""",
+        loops,
+        150,
+    ),
+    Program(
+        "map filter reduce",
+        """(params (n int))
+        (list.reduce (list.filter (list.map (list.range 1 n) (lambda [x] (* x x))) (lambda [x] (== (% x 2) 0)))
+          (lambda [a x] (+ a x)) 0)""",
+        mapping,
+        8_000,
+    ),
+    Program(
+        "strings",
+        """(params (n int)) (let text "")
+        (for i (list.range 1 n) (set text (str.concat text "item " i "; "))) (str.len text)""",
+        strings,
+        4_000,
+    ),
+    Program(
+        "objects",
+        """(params (n int)) (let counts {})
+        (for i (list.range 1 n) (seq (let key (str.concat "k" (% i 7)))
+          (obj.set counts key (+ (obj.get counts key 0) 1)))) (obj.get counts "k1")""",
+        objects,
+        6_000,
+    ),
+    Program(
+        "sort",
+        """(params (n int))
+        (list.get (list.sort (list.map (list.range 1 n) (lambda [i] (% (* i 7919) 1000))) (lambda [a b] (- a b))) 0)""",
+        sorting,
+        3_000,
+    ),
+    Program(
+        "sieve",
+        """(params (n int)) (let prime (list.map (list.range 0 n) (lambda [x] true))) (let count 0) (let i 2)
+        (while (<= i n) (seq
+          (if (list.get prime i) (seq (set count (+ count 1)) (let j (* i i))
+            (while (<= j n) (seq (list.set prime j false) (set j (+ j i))))))
+          (set i (+ i 1)))) count""",
+        sieve,
+        8_000,
+    ),
+]
+
+
+async def ratio(program: Program) -> tuple[float, float]:
+    """Time of the script as a multiple of plain Python's, and plain Python's in milliseconds."""
+    compiled = compile_tree(parse(program.script), OPS)
+    powers = Powers(clock=time.time, random=random.Random(0))
+    ratios, base = [], []
+    for _ in range(TURNS):
+        started = time.thread_time()
+        expected = program.python(program.size)
+        plain = time.thread_time() - started
+        started = time.thread_time()
+        outcome = await execute(compiled, args=[program.size], budget=Budget(), powers=powers)
+        ratios.append((time.thread_time() - started) / plain)
+        base.append(plain * 1000)
+        if outcome.value != expected:
+            raise SystemExit(f"{program.name}: {outcome.value} is not {expected}")
+    return statistics.median(ratios), statistics.median(base)
+
+
+def main() -> None:
+    print(f"{'program':20} {'× plain Python':>15} {'Python, ms':>12}")
+    ratios = []
+    for program in PROGRAMS:
+        times, base = asyncio.run(ratio(program))
+        ratios.append(times)
+        print(f"{program.name:20} {times:15.2f} {base:12.2f}")
+    print(f"{'geometric mean':20} {math.prod(ratios) ** (1 / len(ratios)):15.2f}")
+
+
+if __name__ == "__main__":
+    main()
