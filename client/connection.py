@@ -124,12 +124,12 @@ class Connection:
         last = 0
         if job not in self._events:
             queue = self._events[job] = asyncio.Queue()
-            for event in await self._past(job):
-                last = event.seq
-                if event.final:
+            for past in await self._past(job):
+                last = past.seq
+                if past.final:
                     self._events.pop(job, None)
-                yield event
-                if event.final:
+                yield past
+                if past.final:
                     return
         queue = self._events[job]
         if self._lost:

@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mintaka.runtime.execute import Outcome
-
 from mintaka.runtime.errors import Cancelled
+from mintaka.runtime.execute import Outcome
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import Faults
 from mintaka.server.powers import ServerPowers

@@ -127,7 +127,9 @@ def _session(words: list[str]) -> "PromptSession[str]":
 
     import platformdirs
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.completion import WordCompleter
+    from prompt_toolkit.application import get_app
+    from prompt_toolkit.completion import ConditionalCompleter, WordCompleter
+    from prompt_toolkit.filters import Condition
     from prompt_toolkit.history import FileHistory
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
@@ -137,6 +139,10 @@ def _session(words: list[str]) -> "PromptSession[str]":
     history = Path(platformdirs.user_state_dir("mintaka")) / "repl-history"
     history.parent.mkdir(parents=True, exist_ok=True)
     keys = KeyBindings()
+    word = re.compile(r"[^\s()\[\]{}']+")
+
+    def at_word() -> bool:
+        return bool(get_app().current_buffer.document.get_word_before_cursor(pattern=word))
 
     @keys.add("enter")
     def _(event: KeyPressEvent) -> None:
@@ -150,7 +156,7 @@ def _session(words: list[str]) -> "PromptSession[str]":
     return PromptSession(
         history=FileHistory(str(history)),
         lexer=ScriptLexer(),
-        completer=WordCompleter(words, pattern=re.compile(r"[^\s()\[\]{}']+")),
+        completer=ConditionalCompleter(WordCompleter(words, pattern=word), Condition(at_word)),
         complete_while_typing=True,
         multiline=True,
         key_bindings=keys,
