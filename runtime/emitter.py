@@ -15,6 +15,7 @@ from mintaka.runtime.frames import Frame, Signal
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.prices import price
 from mintaka.runtime.pynodes import Expr, Nodes, Stmt
+from mintaka.runtime.shortcuts import correction, shortcut
 from mintaka.runtime.values import Value, truthy
 from mintaka.runtime.writer import DISCARD, RETURN, Destination, Into, Writer, boxed, passed
 
@@ -374,6 +375,18 @@ class Emitter(Writer):
     def _op(self, resolved: Resolved) -> Expr:
         op = self._ops.get(resolved.op)
         values = self._all(resolved.args)
-        if op is not None and op.takes_run:
-            values.insert(0, self._depth())
-        return self._at.call(self._helper(f"op:{resolved.op}"), values)
+        if op is None:
+            return self._at.call(self._helper(f"op:{resolved.op}"), values)
+        values = [value if isinstance(value, ast.Constant) else self._named(value) for value in values]
+        depth = self._depth() if op.takes_run else None
+        return self._corrected(op.name, shortcut(op, values, depth, self._at, self._helper), values)
+
+    def _corrected(self, op: str, value: Expr, args: Sequence[Expr]) -> Expr:
+        """The value of a shortcut, made a number of scripts if it is arithmetic."""
+        if op not in ("+", "-", "*") or isinstance(value, ast.Call):
+            return value
+        result = self._temporary()
+        self._do(self._at.assign(result, value))
+        repair = correction(op, result, args, self._at, self._helper)
+        self._do(*([repair] if repair is not None else []))
+        return self._at.name(result)

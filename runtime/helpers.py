@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mintaka.lang.numbers import number
 from mintaka.runtime.arguments import bind_parameters
 from mintaka.runtime.compiler import Program
 from mintaka.runtime.errors import DeadlinePassed, HostFault, ScriptError, Stopped, TypeFault
@@ -18,7 +19,7 @@ Helper = Callable[..., Any] | object
 def bind(program: Program, run: Run) -> list[Helper]:
     """The helpers a program asks for, in its order."""
     fixed = _fixed(program, run)
-    return [_op(program, name, run) if name.startswith("op:") else fixed[name] for name in program.helpers]
+    return [fixed[name] if name in fixed else _op(program, name, run) for name in program.helpers]
 
 
 def _fixed(program: Program, run: Run) -> dict[str, Helper]:
@@ -54,6 +55,11 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
     return {
         "tick": run.meter.tick,
         "charge": run.charge,
+        "exact": number,
+        "int": int,
+        "str": str,
+        "list": list,
+        "dict": dict,
         "zip": zip,
         "type": type,
         "function": Function,
@@ -83,10 +89,13 @@ def not_function(value: Value) -> None:
 
 
 def _op(program: Program, helper: str, run: Run) -> Helper:
-    name = helper.removeprefix("op:")
+    """``op:name`` checks its arguments; ``raw:name`` is for code that has done so itself."""
+    how, _, name = helper.partition(":")
     op = program.ops.get(name)
     if op is None:
         raise ScriptError(f"There is no op `{name}`.", kind="unknown_op")
+    if how == "raw":
+        return _raw(op, run) if op.takes_run else op.function
     return _with_run(op, run) if op.takes_run else _without_run(op)
 
 
@@ -95,6 +104,17 @@ def _with_run(op: Op, run: Run) -> Helper:
 
     def call(depth: Depth, *args: Value) -> Value:
         check(args)
+        run.depth = depth
+        result: Value = function(run, *args)
+        return result
+
+    return call
+
+
+def _raw(op: Op, run: Run) -> Helper:
+    function = op.function
+
+    def call(depth: Depth, *args: Value) -> Value:
         run.depth = depth
         result: Value = function(run, *args)
         return result

@@ -12,7 +12,7 @@ of the slice, and exactly F runs where F − 1 stops, whatever the length of a s
 
 from collections.abc import Callable, Iterator
 from operator import length_hint
-from typing import Any
+from typing import Any, cast
 
 from mintaka.runtime.budget import FUEL_CAP, Budget
 from mintaka.runtime.errors import OutOfFuel, OutOfMemory
@@ -46,7 +46,7 @@ class Meter:
         self._granted = 0
         self._allocated = 0
         # A list iterator can be set to any index as long as it has not run off its end.
-        self._marks: Any = iter([*[True] * slice_length, self])
+        self._marks = cast(Any, iter([*[True] * slice_length, self]))
         self._move: Callable[[int], None] = self._marks.__setstate__
         self._move(slice_length)
         self.tick: Iterator[object] = filter(None, self._marks)

@@ -44,9 +44,23 @@ class Nodes:
         """``not value``."""
         return ast.UnaryOp(op=ast.Not(), operand=value, **self._place)
 
-    def equals(self, left: Expr, right: int) -> Expr:
-        """``left == right``."""
-        return ast.Compare(left=left, ops=[ast.Eq()], comparators=[self.constant(right)], **self._place)
+    def compare(self, operator: ast.cmpop, left: Expr, right: Expr | int) -> Expr:
+        """``left operator right``."""
+        other = self.constant(right) if isinstance(right, int) else right
+        return ast.Compare(left=left, ops=[operator], comparators=[other], **self._place)
+
+    def binary(self, operator: ast.operator, left: Expr, right: Expr) -> Expr:
+        """``left operator right``, of arithmetic."""
+        return ast.BinOp(left=left, op=operator, right=right, **self._place)
+
+    def any(self, tests: Sequence[Expr]) -> Expr:
+        """``tests[0] or tests[1] …``."""
+        return ast.BoolOp(op=ast.Or(), values=[*tests], **self._place)
+
+    def choose(self, tests: Sequence[Expr], then: Expr, other: Expr) -> Expr:
+        """``then if all tests hold else other``."""
+        test = tests[0] if len(tests) == 1 else ast.BoolOp(op=ast.And(), values=[*tests], **self._place)
+        return ast.IfExp(test=test, body=then, orelse=other, **self._place)
 
     def is_(self, left: Expr, right: Expr) -> Expr:
         """``left is right``."""

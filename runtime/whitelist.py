@@ -12,7 +12,8 @@ ALLOWED: frozenset[type[ast.AST]] = frozenset(
         ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.Expr, ast.If, ast.For,
         ast.Try, ast.ExceptHandler, ast.Break, ast.Continue, ast.Pass, ast.Nonlocal,
         ast.Name, ast.Load, ast.Store, ast.Constant, ast.Call, ast.List, ast.Tuple, ast.Dict, ast.Subscript,
-        ast.Compare, ast.Eq, ast.Is, ast.UnaryOp, ast.Not,
+        ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Mod,
+        ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is,
     }
 )  # fmt: skip
 """Every kind of node there may be."""

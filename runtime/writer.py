@@ -194,7 +194,7 @@ class Writer:
         self._do(self._at.assign(told, called))
         for signal in sorted(part.told):
             leave = self._block(lambda signal=signal: self._pass_on(signal))  # type: ignore[misc]
-            self._do(self._at.if_(self._at.equals(self._at.name(told), int(signal)), leave, []))
+            self._do(self._at.if_(self._at.compare(ast.Eq(), self._at.name(told), int(signal)), leave, []))
 
     def _pass_on(self, signal: Signal) -> None:
         """Do what a part asked for."""

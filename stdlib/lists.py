@@ -216,8 +216,10 @@ def list_sort(run: Run, items: list[Value], compare: Value = None) -> list[Value
     if not isinstance(compare, Function):
         raise ArityError("`list.sort` takes a list, or a list and a function that compares two items.")
 
+    tick = run.meter.tick
+
     def order(a: Value, b: Value) -> int:
-        run.charge(1)
+        next(tick)
         result = run.apply(compare, a, b)
         return (result > 0) - (result < 0) if isinstance(result, int | float) else 0
 
