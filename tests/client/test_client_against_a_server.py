@@ -7,8 +7,9 @@ from blake3 import blake3
 
 from mintaka import client
 
-DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 2 :seed 7})'
-LONG = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 1000})'
+HOLD = '(let draw (get-capability "diffusers.generate"))'
+DRAW = f'{HOLD} (draw.textToImage "a red circle" {{:num_inference_steps 2 :seed 7}})'
+LONG = f'{HOLD} (draw.textToImage "a red circle" {{:num_inference_steps 1000}})'
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ import sys
 import pytest
 from PIL import Image
 
-DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 2 :seed 7})\n'
+DRAW = """(let draw (get-capability "diffusers.generate")) \
+(draw.textToImage "a red circle" {:num_inference_steps 2 :seed 7})
+"""
 
 
 def mintaka(*args, stdin=None, env=None, cwd=None):
@@ -140,7 +142,8 @@ def test_the_repl_works_over_a_pipe_and_joins_lines_until_brackets_close(server,
 def test_the_repl_remembers_what_was_bound(server):
     stdin = """
     (let x 20)
-    (let "odd name" (let cap (get-capability "diffusers.generate")))
+    (let "odd name" 1)
+    (let cap (get-capability "diffusers.generate"))
     (define double [n] (* 2 n))
     (let add (lambda [a b] (+ a b)))
     (set x 21)
@@ -150,8 +153,8 @@ def test_the_repl_remembers_what_was_bound(server):
     """
     ended = mintaka("repl", "--json", "--data", server.data, stdin=stdin)
     lines = ended.stdout.splitlines()
-    assert lines[5] == "42"
-    assert int(lines[6]) > 10
+    assert lines[6] == "42", ended.stderr
+    assert int(lines[7]) > 10
     assert "input:1:" in ended.stderr
     assert "(double y)" in ended.stderr
 
@@ -217,8 +220,11 @@ def test_doctor_finds_a_healthy_machine(server):
 
 def test_doctor_says_what_to_do_about_what_fails(tmp_path):
     (tmp_path / "file").write_text("")
-    ended = mintaka("doctor", "--data", tmp_path / "file" / "data")
+    (tmp_path / "torch.py").write_text("raise ImportError('this torch is broken')")
+    ended = mintaka("doctor", "--data", tmp_path / "file" / "data", env={"PYTHONPATH": str(tmp_path)})
     assert ended.returncode == 1
+    assert "FAILS    engine libraries: ImportError: this torch is broken" in ended.stdout
+    assert "→ Install them with: pip install 'mintaka[engine]'" in ended.stdout
     assert "FAILS    data folder" in ended.stdout
     assert "→ Choose another with --data DIR" in ended.stdout
 

@@ -14,7 +14,9 @@ import pytest
 
 from mintaka import client
 
-DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 1000})'
+HOLD = '(let draw (get-capability "diffusers.generate"))'
+LONG = f'{HOLD} (draw.textToImage "a red circle" {{:num_inference_steps 1000}})'
+SHORT = f'{HOLD} (draw.textToImage "a red circle" {{:num_inference_steps 2}})'
 END_S = 5.0
 """Within so many seconds a server ends cleanly: part of its contract."""
 
@@ -62,7 +64,7 @@ async def worker_pid(server):
 
 async def drawing(m):
     """Start a picture that takes long, and wait for its first step: the job."""
-    job = await m.start(DRAW)
+    job = await m.start(LONG)
     async for event in m.events(job):
         assert event.kind != "failed", event.data
         if event.kind == "progress":
@@ -150,8 +152,7 @@ async def test_no_worker_outlives_a_killed_server_and_the_folder_can_be_used_aga
         assert await m.run("(+ 1 2)") == 3
 
 
-async def test_a_killed_worker_fails_its_job_and_the_next_picture_is_drawn(start_server):
-    server = start_server()
+async def test_a_killed_worker_fails_its_job_and_the_next_picture_is_drawn(server):
     async with client.connect(server.url, server.token) as m:
         job = await drawing(m)
         os.kill(await worker_pid(server), signal.SIGKILL)
@@ -160,8 +161,5 @@ async def test_a_killed_worker_fails_its_job_and_the_next_picture_is_drawn(start
                 assert event.kind == "failed"
                 assert event.data["error"]["code"] == -32053
                 assert event.data["error"]["data"]["kind"] == "worker_crashed"
-        picture = await m.run(
-            '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 2})'
-        )
-        assert isinstance(picture, client.RemoteImage)
+        assert isinstance(await m.run(SHORT), client.RemoteImage)
         assert "libtorch" not in libraries(server.process.pid)
