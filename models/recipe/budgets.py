@@ -13,10 +13,10 @@ class Budgets:
     text_batch: int = 64
     judge_steps: int = 1500
     judge_batch: int = 64
-    pictures: int = 32_000
+    pictures: int = 16_000
     """Pictures drawn and encoded once for the UNet's training."""
     captions_per_picture: int = 2
-    unet_steps: int = 8000
+    unet_steps: int = 7500
     unet_batch: int = 32
     decoder_steps: int = 800
     decoder_batch: int = 8

@@ -40,7 +40,7 @@ _SAMPLE_PROMPTS = (
 _TILE = 160
 _COLUMNS = 5
 _CAPTION_HEIGHT = 34
-_COUNT_SCHEDULERS = 40
+_COUNT_SCHEDULERS = 20
 
 
 def write_card(out: Path, judge: Judge, budgets: Budgets) -> None:
@@ -170,7 +170,7 @@ pictures. {parameters}; stored in half precision. One colour of every object is 
 - The VAE reduces four times to 4×16×16 latents of mean 0 and variance 1.
 - The text encoder, CLIP's architecture with 77 tokens, is taught to answer questions about the picture a caption
   describes, and then stays as it is.
-- The UNet is trained with v-prediction on Stable Diffusion's noise schedule; attention stands at 8×8, and the pooled
+- The UNet is trained with v-prediction on Stable Diffusion's noise schedule; attention stands at 4×4, and the pooled
   caption steers every residual block. A tenth of the captions is empty, for classifier-free guidance.
 - Words without meaning stand in every sixth caption, so that unknown words in a prompt do little harm.
 

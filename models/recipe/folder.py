@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
@@ -57,7 +58,9 @@ def write_folder(
     shutil.rmtree(unfinished, ignore_errors=True)
     preview = latent_to_rgb(vae, training_set)
     scheduler = DPMSolverMultistepScheduler(
-        **{name: value for name, value in NOISE.items() if name != "clip_sample"}, timestep_spacing="trailing"
+        **{name: value for name, value in NOISE.items() if name != "clip_sample"},
+        timestep_spacing="trailing",
+        steps_offset=1,
     )
     StableDiffusionPipeline(
         vae=vae,
@@ -97,7 +100,7 @@ def latent_to_rgb(
 
     Previews of unfinished pictures need no more than this: a 4×3 matrix and a bias of 3.
     """
-    latents = torch.from_numpy(training_set.latents[:count]).float()
+    latents = torch.from_numpy(training_set.latents[:count].astype(np.float32))
     pictures = torch.cat([decode(vae, batch) for batch in torch.split(latents, 32)])
     colours = F.avg_pool2d((pictures.clamp(-1, 1) + 1) / 2, REDUCTION).permute(0, 2, 3, 1).reshape(-1, 3)
     known = latents.permute(0, 2, 3, 1).reshape(-1, LATENT_CHANNELS)

@@ -1,7 +1,8 @@
 """The training loop every stage shares: cosine schedule, weight averaging, and checkpoints a killed run goes on from.
 
-Measured on two CPU cores with AVX-512 but no bfloat16 units: float32 without ``torch.compile``, one process with two
-threads. There bfloat16 autocast took 2.7 times and the compiled UNet twice the time.
+Measured on two CPU cores with AVX-512 but no bfloat16 units: bfloat16 autocast took 2.7 times as long as float32, and
+``torch.compile`` gained nothing. Where other programs keep the cores busy, one thread (``OMP_NUM_THREADS=1``) is faster
+than two that wait for each other.
 """
 
 import copy
