@@ -14,7 +14,7 @@ runtime := $(venv)/.runtime
 tools := $(venv)/.tools
 browser := $(venv)/.browser
 bundle := web/dist/index.html
-web_sources := $(shell find web/src web/public web/index.html web/*.json web/*.ts 2>/dev/null)
+web_sources := $(shell find web/src web/public web/index.html web/*.json web/*.ts web/*.js web/.npmrc 2>/dev/null)
 
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -30,6 +30,7 @@ run: $(runtime) ## Set up, make a first picture, and serve at http://127.0.0.1:8
 	@$(bin)/mintaka serve --port $(PORT) --run examples/hello.mtk $(if $(ONCE),--once)
 
 test: $(tools) $(browser) web ## Set up and run all tests
+	web/npm.sh test --silent
 	$(bin)/python -m pytest $(ARGS)
 
 check: $(tools) web ## Format, lint, types, import contract
