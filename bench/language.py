@@ -49,8 +49,8 @@ def loops(n: int) -> int:
 
 
 def mapping(n: int) -> int:
-    squares = map(lambda x: x * x, range(1, n + 1))
-    return functools.reduce(lambda a, x: a + x, filter(lambda x: x % 2 == 0, squares), 0)
+    squares = [x * x for x in range(1, n + 1)]
+    return functools.reduce(lambda a, x: a + x, [x for x in squares if x % 2 == 0], 0)
 
 
 def strings(n: int) -> int:

@@ -26,7 +26,7 @@ def bind_parameters(declarations: list[Data], args: Sequence[Value]) -> list[Val
 def _by_name(parameters: Sequence[Parameter], args: Sequence[Value]) -> dict[str, Value]:
     names = [wanted.name for wanted in parameters]
     only = args[0] if len(args) == 1 else None
-    if isinstance(only, dict) and (parameters[0].type != "object" or len(parameters) > 1 or names[0] in only):
+    if names and isinstance(only, dict) and (parameters[0].type != "object" or len(parameters) > 1 or names[0] in only):
         unknown = [key for key in only if key not in names]
         if unknown:
             raise ArityError(f"The script has no parameter `{unknown[0]}`; it has {', '.join(names)}.")

@@ -144,6 +144,8 @@ async def test_declared_parameters_take_arguments_by_position_by_name_or_by_defa
     assert await run.value(source) == ["a cat", 20]
     assert await run.value(source, "a dog", 5) == ["a dog", 5]
     assert await run.value(source, {"steps": 7}) == ["a cat", 7]
+    with pytest.raises(ArityError):
+        await run("(params)", {})
 
 
 @pytest.mark.parametrize(
