@@ -7,6 +7,7 @@ from pydantic import Field
 
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import Kernel
+from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import Program
 from mintaka.runtime.execute import Outcome
 from mintaka.runtime.powers import Emit
@@ -79,7 +80,7 @@ class ScriptMethods:
         grant = self._grant(caller, params.grant)
 
         async def work(emit: Emit) -> Outcome:
-            outcome = await self._scripts.run(program, args=args, budget=budget, emit=emit, hosts={Grant: grant})
+            outcome = await self._run(program, args, budget, grant, emit)
             if params.mode == "job":  # a result that cannot be sent is a failure of the job, not of whoever asks
                 self._wire.encode_result(outcome, session.handles)
             return outcome
@@ -93,7 +94,6 @@ class ScriptMethods:
     @rpc_method("check_script")
     async def check_script(self, caller: Caller, params: ScriptParams) -> Reply:
         """Say what is wrong with a script, without running it."""
-        _ = caller.session
         checked = self._scripts.check(params.given())
         return Reply(
             {
@@ -106,14 +106,12 @@ class ScriptMethods:
     @rpc_method("convert_script")
     async def convert_script(self, caller: Caller, params: ConvertParams) -> Reply:
         """Turn a script from text to JSON or from JSON to text."""
-        _ = caller.session
         script = params.given()
         return Reply(self._scripts.text(script) if params.to == "text" else self._scripts.json(script))
 
     @rpc_method("get_opcodes")
     async def get_opcodes(self, caller: Caller, params: Nothing) -> Reply:
         """List every op a script can use."""
-        _ = caller.session
         return Reply(self.describe_ops())
 
     def describe_ops(self) -> list[dict[str, object]]:
@@ -149,12 +147,19 @@ class ScriptMethods:
         handles = caller.session.handles
         values = [self._wire.decode(arg, handles) for arg in args]
         program = self._scripts.program([op, *head, *(["std.arg", index] for index in range(len(values)))])
-        outcome = await self._run(program, values, self._grant(caller, None))
+        outcome = await self._run(program, values, self._scripts.budget({}), self._grant(caller, None), _unheard)
         return Reply(self._wire.encode_result(outcome, handles, binary=caller.binary))
 
-    async def _run(self, program: Program, args: list[Value], grant: Grant) -> Outcome:
-        budget = self._scripts.budget({})
-        return await self._scripts.run(program, args=args, budget=budget, emit=_unheard, hosts={Grant: grant})
+    async def _run(self, program: Program, args: Sequence[Value], budget: Budget, grant: Grant, emit: Emit) -> Outcome:
+        """Run a program within a grant; what it made for itself ends with it, what it gives back lives on."""
+        result: Value = None
+        try:
+            outcome = await self._scripts.run(program, args=args, budget=budget, emit=emit, hosts={Grant: grant})
+            # pyright takes an attribute that may be a function for a method.
+            result = outcome.value  # pyright: ignore[reportAssignmentType]
+        finally:
+            grant.end(result)
+        return outcome
 
     def _grant(self, caller: Caller, given: Sequence[object] | None) -> Grant:
         """What a run may look up: all that the session's principal holds, or the capabilities it was given."""
