@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from mintaka import stdlib
 from mintaka.lang.checker import check
 from mintaka.lang.diagnostics import Severity, SyntaxFault
