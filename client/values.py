@@ -75,9 +75,15 @@ def encode(value: object) -> object:
     if isinstance(value, RemoteCapability):
         return {"$cap": value.handle, "__brand": "Capability", "type": value.type, "id": value.id, "params": {}}
     if isinstance(value, Mapping):
-        return {key: encode(item) for key, item in value.items()}
+        members: dict[object, object] = {}
+        for key, member in value.items():
+            members[key] = encode(member)
+        return members
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [encode(item) for item in value]
+        items: list[object] = []
+        for item in value:
+            items.append(encode(item))
+        return items
     return value
 
 

@@ -22,7 +22,6 @@ from mintaka.server.settings import Limits
 TOO_BIG = 1009
 TRY_AGAIN_LATER = 1013
 POLICY_VIOLATION = 1008
-GOING_AWAY = 1001
 CLOSE_TIMEOUT_S = 2.0
 
 
@@ -44,6 +43,10 @@ class Caller:
     @property
     def session(self) -> Session:
         """The caller's session. Raises `Fault` (unauthenticated)."""
+        return self.require_session()
+
+    def require_session(self) -> Session:
+        """Refuse whoever has not signed in. Raises `Fault` (unauthenticated)."""
         if self.connection.session is None:
             raise Fault(
                 Kind.UNAUTHENTICATED,

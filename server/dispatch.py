@@ -19,12 +19,11 @@ class Dispatcher:
     async def call(self, caller: Caller, name: str, given: Mapping[str, object] | Sequence[object]) -> Reply:
         """Answer one call. Raises `Fault`, `ScriptError` and what the engine and the storage raise."""
         method = self._table.get(name)
+        if method is None or not method.open:
+            caller.require_session()
         if method is not None:
-            if not method.open:
-                _ = caller.session
             reply: Reply = await method.handler(caller, bind(method, given))
             return reply
-        _ = caller.session
         answered = await self._scripts.call_op(caller, name, given)
         if answered is None:
             raise self._table.unknown(name, self._scripts.names(caller))

@@ -46,7 +46,8 @@ class Gate:
 
     def _refusal(self, headers: Headers) -> PlainTextResponse | None:
         # Several Host headers are as suspect as a wrong one.
-        if [host.lower() for host in headers.getlist("host")] not in [[host] for host in self._hosts]:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return PlainTextResponse("This server does not answer to that name. Add it to `hosts`.\n", 421)
         if any(origin.lower() not in self._origins for origin in headers.getlist("origin")):
             return PlainTextResponse("Pages of that origin may not connect. Add it to `origins`.\n", 403)

@@ -30,7 +30,8 @@ class JobMethods:
     @rpc_method("jobs.list")
     async def list_jobs(self, caller: Caller, params: Nothing) -> Reply:
         """Your jobs, newest first, without their results."""
-        return Reply([_summary(job) for job in self._jobs.of(caller.session.principal)])
+        session = caller.session
+        return Reply([self._summary(session, job) for job in self._jobs.of(session.principal)])
 
     @rpc_method("jobs.get")
     async def get_job(self, caller: Caller, params: JobParams) -> Reply:
@@ -40,7 +41,7 @@ class JobMethods:
         result = None
         if job.outcome is not None:
             result = self._wire.encode_result(job.outcome, session.handles, binary=caller.binary)
-        return Reply({**_summary(job), "result": result})
+        return Reply({**self._summary(session, job), "result": result})
 
     @rpc_method("jobs.cancel")
     async def cancel_job(self, caller: Caller, params: JobParams) -> Reply:
@@ -60,6 +61,18 @@ class JobMethods:
                 if event.seq > params.after
             ]
         )
+
+    def _summary(self, session: Session, job: Job) -> dict[str, object]:
+        return {
+            "job": job.id,
+            "state": job.state.value,
+            "created": job.created,
+            "ended": job.ended,
+            "progress": job.progress,
+            "assets": [self._wire.event("asset", each, session.handles, binary=False) for each in job.assets],
+            "error": job.error,
+            "used": None if job.outcome is None else used(job.outcome.used),
+        }
 
 
 class Publisher:
@@ -89,16 +102,3 @@ class Publisher:
 def _notice(wire: Wire, session: Session, job: Job, event: JobEvent, binary: bool) -> dict[str, object]:
     data = wire.event(event.kind, event.data, session.handles, binary=binary)
     return {"job": job.id, "seq": event.seq, **data}
-
-
-def _summary(job: Job) -> dict[str, object]:
-    return {
-        "job": job.id,
-        "state": job.state.value,
-        "created": job.created,
-        "ended": job.ended,
-        "progress": job.progress,
-        "assets": job.assets,
-        "error": job.error,
-        "used": None if job.outcome is None else used(job.outcome.used),
-    }

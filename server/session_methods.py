@@ -134,7 +134,6 @@ class CapabilityMethods:
     @rpc_method("models.list")
     async def list_models(self, caller: Caller, params: Nothing) -> Reply:
         """The models there are, and what each can draw."""
-        _ = caller.session
         models = await asyncio.to_thread(self._models.list)
         return Reply([model.model_dump(mode="json", exclude={"path", "latent_rgb", "words"}) for model in models])
 

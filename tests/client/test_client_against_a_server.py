@@ -6,6 +6,8 @@ import pytest
 from blake3 import blake3
 
 from mintaka import client
+from mintaka.engine.models.folder import ModelFolder
+from mintaka.server.places import shipped_models
 
 HOLD = '(let draw (get-capability "diffusers.generate"))'
 DRAW = f'{HOLD} (draw.textToImage "a red circle" {{:num_inference_steps 2 :seed 7}})'
@@ -72,14 +74,24 @@ async def test_a_script_makes_a_picture(m, server):
     kinds = [event.kind for event in events]
     assert kinds[0] == "started"
     assert kinds[-1] == "done"
-    assert {"progress", "preview", "asset"} <= set(kinds)
+    (told,) = (await m.call("jobs.get", {"job": events[0].job}))["assets"]
+    assert (told["asset"], told["image_url"]) == (picture.asset, picture.image_url)
+    assert {"progress", "asset"} <= set(kinds)
     steps = [(event.data["step"], event.data["steps"]) for event in events if event.kind == "progress"]
     assert steps == [(1, 2), (2, 2)]
-    preview = next(event for event in events if event.kind == "preview")
-    assert str(preview.data["image"]).startswith("data:image/")
     again = await m.run(DRAW)
     assert isinstance(again, client.RemoteImage)
     assert hashlib.sha256(again.data).digest() == hashlib.sha256(picture.data).digest()
+
+
+async def test_a_picture_is_seen_while_it_emerges(m):
+    if ModelFolder([shipped_models()]).get("starter").latent_rgb is None:
+        pytest.skip("the starter model has no map from latents to colours")
+    events: list[client.Event] = []
+    await m.run(DRAW, on_event=events.append)
+    previews = [event for event in events if event.kind == "preview"]
+    assert previews
+    assert all(str(event.data["image"]).startswith("data:image/webp;base64,") for event in previews)
 
 
 async def test_a_picture_is_served_to_who_has_its_key_or_the_token(m, server):

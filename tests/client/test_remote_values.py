@@ -68,6 +68,7 @@ def test_deep_values_do_not_exhaust_the_stack():
     for _ in range(512):
         nested = [nested]
     assert decode(nested) is not None
+    assert encode(nested) is not None
 
 
 def test_events_are_read_from_notifications():
