@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from mintaka import stdlib
+from mintaka.capabilities import ops as capability_ops
 from mintaka.lang import SyntaxFault, check, parse
 from mintaka.runtime import Budget, OpTable, Powers, ScriptError, compile_tree, execute
 
@@ -64,7 +65,7 @@ async def run(text: str, table: OpTable) -> str:
         tree = parse(text)
     except SyntaxFault:
         return "syntax"
-    if any(found.severity == "error" for found in check(tree, table)):
+    if any(found.severity == "error" for found in check(tree, table.signatures)):
         return "checker"
     powers = Powers(clock=lambda: 0.0, random=random.Random(0), emit=lambda kind, data: None, hosts={})
     try:
@@ -77,7 +78,7 @@ async def run(text: str, table: OpTable) -> str:
 def main() -> None:
     """Run until the time is over; print how the programs ended."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    table = OpTable.of(*stdlib.modules)
+    table = OpTable.of(*stdlib.modules, capability_ops)
     ops = [str(entry["opcode"]) for entry in table.describe()]
     ends: dict[str, int] = {}
     began, seed = time.monotonic(), 0

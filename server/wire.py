@@ -12,6 +12,7 @@ from dataclasses import asdict
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.value import CapabilityValue
+from mintaka.lang.numbers import number
 from mintaka.runtime.budget import Used
 from mintaka.runtime.execute import Outcome
 from mintaka.runtime.values import HostObject, Value
@@ -98,7 +99,7 @@ class _Encoder:
         if value is None or isinstance(value, bool | int | str):
             return value
         if isinstance(value, float):
-            return value if math.isfinite(value) else None
+            return number(value) if math.isfinite(value) else None
         if isinstance(value, HostObject):
             return self._host(value)
         if depth >= self._limits.json_depth - 8:  # what an answer or an event wraps around it is counted too

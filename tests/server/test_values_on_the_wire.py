@@ -2,6 +2,7 @@ import itertools
 import math
 
 import msgpack
+import orjson
 import pytest
 from blake3 import blake3
 from hypothesis import given
@@ -51,6 +52,11 @@ def finite(value):
     if isinstance(value, list):
         return [finite(item) for item in value]
     return {key: finite(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize(("value", "written"), [(1.0, "1"), (-3.0, "-3"), (0.5, "0.5"), (2.5e-7, "2.5e-7"), (2, "2")])
+def test_an_integral_number_is_written_as_an_integer(value, written):
+    assert orjson.dumps(Wire(None, Limits()).encode(value, handles())).decode() == written
 
 
 @given(values)
