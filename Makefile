@@ -70,7 +70,7 @@ $(runtime): pyproject.toml $(venv)/pyvenv.cfg
 	@$(bin)/python -m pip install --quiet --upgrade pip 'setuptools>=77'
 	@$(bin)/python -m pip install --quiet $(TORCH_INSTALL)
 	@$(bin)/python -m pip install --quiet $(TORCHVISION_INSTALL)
-	@$(bin)/python -m pip install --quiet --editable '.[all]'
+	@PYTHONWARNINGS=ignore $(bin)/python -m pip install --quiet --editable '.[all]'
 	@touch $@
 
 $(tools): $(runtime)
