@@ -20,7 +20,7 @@ class Program:
 
     code: CodeType
     helpers: Sequence[str]
-    """What the code wants to be given, in order: see `mintaka.runtime.helpers`."""
+    """What the code wants to be given, in order: see `mintaka.runtime.binding`."""
     sites: Sequence[Site]
     """Line n of the code stands for ``sites[n - 1]``."""
     functions: Mapping[str, Call]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mintaka.lang.limits import allow_deep_recursion
+from mintaka.runtime.binding import bind
 from mintaka.runtime.budget import Budget, Used
 from mintaka.runtime.compiler import Program
 from mintaka.runtime.faults import script_error
 from mintaka.runtime.fiber import drive
-from mintaka.runtime.helpers import bind
 from mintaka.runtime.meter import SLICE
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.run import Run
