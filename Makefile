@@ -53,6 +53,7 @@ docs: $(tools) ## Write docs/reference from the ops and the capabilities
 web: $(bundle) ## Build the web page
 
 wheel: $(tools) $(bundle) ## Build dist/*.whl and dist/*.tar.gz
+	rm -rf build
 	$(bin)/python -m build
 
 starter: $(runtime) ## Train models/starter anew (about an hour on two cores; goes on where it stopped)
