@@ -46,7 +46,10 @@ def server_once(data: str) -> tuple[float, float]:
 def import_once() -> tuple[float, float]:
     """Seconds for a process that imports diffusers and what a pipeline needs, and its MiB then."""
     began = time.perf_counter()
-    code = "import sys, torch; from diffusers import StableDiffusionPipeline; print(flush=True); sys.stdin.readline()"
+    code = (
+        "import sys, torch; from mintaka.engine.worker.torchvision_operators import make_importable;"
+        "make_importable(); from diffusers import StableDiffusionPipeline; print(flush=True); sys.stdin.readline()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
