@@ -31,7 +31,6 @@ SCHEDULERS = (
     "KDPM2DiscreteScheduler",
     "KDPM2AncestralDiscreteScheduler",
     "LCMScheduler",
-    "LMSDiscreteScheduler",
     "PNDMScheduler",
     "UniPCMultistepScheduler",
 )

@@ -16,7 +16,7 @@ from models.recipe.pictures import to_tensor
 from models.recipe.text import WIDTH, encode_captions
 from models.recipe.tokenizer import MAX_LENGTH
 from models.recipe.training import Randomness
-from models.recipe.vae import LATENT_CHANNELS, LATENT_SIZE, encode, fold_statistics
+from models.recipe.vae import LATENT_CHANNELS, LATENT_SIZE, encode, fold_statistics, whitening_of
 from models.recipe.world import draw, sample_scene
 
 _BATCH = 64
@@ -32,7 +32,7 @@ class TrainingSet:
     """Arrays on disk, mapped into memory."""
 
     latents: HalfArray
-    """``[pictures, 4, 16, 16]``, mean 0 and variance 1 in each channel."""
+    """``[pictures, 4, 16, 16]``, mean 0, variance 1 and no correlation between the channels."""
     captions: HalfArray
     """``[pictures, captions_per_picture, 77, WIDTH]``."""
     empty: HalfArray
@@ -75,8 +75,10 @@ def write_training_set(
             texts = [training_caption(scene, generator) for scene in scenes]
             captions[rows, version] = encode_captions(encoder, tokenizer, texts).numpy()
     captions.flush()
-    mean, deviation = raw.mean((0, 2, 3)), raw.std((0, 2, 3))
-    fold_statistics(vae, torch.from_numpy(mean), torch.from_numpy(deviation))
-    np.save(folder / _LATENTS, ((raw - mean.reshape(1, -1, 1, 1)) / deviation.reshape(1, -1, 1, 1)).astype(np.float16))
+    latents = torch.from_numpy(raw)
+    mean, whitening = whitening_of(latents)
+    fold_statistics(vae, mean, whitening)
+    white = torch.einsum("ij,bjhw->bihw", whitening, latents - mean.view(1, -1, 1, 1))
+    np.save(folder / _LATENTS, white.numpy().astype(np.float16))
     np.save(folder / _EMPTY, encode_captions(encoder, tokenizer, [""])[0].numpy().astype(np.float16))
-    print(f"latents: {budgets.pictures} pictures; mean {mean.round(2)}, deviation {deviation.round(2)} folded")
+    print(f"latents: {budgets.pictures} pictures, whitened")

@@ -23,6 +23,8 @@ LATENT_SIZE = NATIVE_SIZE // REDUCTION
 
 _KL_WEIGHT = 3e-5
 _LATENT_NOISE = 0.03
+_NO_NOISE = -30.0
+"""Logarithm of a variance as small as diffusers takes it."""
 _WHOLE_FROM = 0.6
 """Share of the training after which whole pictures are shown instead of quarters."""
 
@@ -130,10 +132,10 @@ def held_out_psnr(vae: nn.Module, count: int = 128, sheet: Path | None = None) -
 
 
 @torch.no_grad()
-def fold_statistics(vae: nn.Module, mean: Tensor, deviation: Tensor) -> None:
-    """Fold each latent channel's mean and standard deviation, both ``[4]``, into the quantising convolutions.
+def fold_statistics(vae: nn.Module, mean: Tensor, whitening: Tensor) -> None:
+    """Fold the latents' ``mean``, ``[4]``, and a ``whitening`` matrix, ``[4, 4]``, into the quantising convolutions.
 
-    Pictures decode as before, and the latents the diffusion model sees have mean 0 and variance 1 in every channel.
+    Pictures decode as before, and the latents the diffusion model sees have mean 0, variance 1 and no correlation.
     """
     encoder, decoder = vae.get_submodule("quant_conv"), vae.get_submodule("post_quant_conv")
     assert isinstance(encoder, nn.Conv2d)
@@ -141,12 +143,28 @@ def fold_statistics(vae: nn.Module, mean: Tensor, deviation: Tensor) -> None:
     assert encoder.bias is not None
     assert decoder.bias is not None
     decoder.bias += decoder.weight[:, :, 0, 0] @ mean
-    decoder.weight *= deviation.view(1, -1, 1, 1)
+    decoder.weight[:, :, 0, 0] = decoder.weight[:, :, 0, 0] @ torch.linalg.inv(whitening)
     # The first channels of the encoder's output are means, the others logarithms of variances.
     count = len(mean)
-    encoder.weight[:count] /= deviation.view(-1, 1, 1, 1)
-    encoder.bias[:count] = (encoder.bias[:count] - mean) / deviation
-    encoder.bias[count:] -= 2 * torch.log(deviation)
+    encoder.weight[:count, :, 0, 0] = whitening @ encoder.weight[:count, :, 0, 0]
+    encoder.bias[:count] = whitening @ (encoder.bias[:count] - mean)
+    # Turned variances are not those of single channels any more: encoding gives the mean, with next to no noise.
+    encoder.weight[count:] = 0
+    encoder.bias[count:] = _NO_NOISE
+
+
+def whitening_of(latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean ``[4]`` and whitening matrix ``[4, 4]`` of latents ``[batch, 4, h, w]``.
+
+    An autoencoder's channels may be so correlated that colour hides in directions of hardly any variance, which the
+    diffusion model's noise drowns first; equal variance in each channel does not help there. Of all whitening matrices
+    this one (ZCA-cor, arXiv:1512.00809) changes the channels least.
+    """
+    values = latents.transpose(0, 1).flatten(1).double()
+    deviation = values.std(1)
+    eigenvalues, directions = torch.linalg.eigh(torch.corrcoef(values))
+    unmixing = directions @ torch.diag(eigenvalues.rsqrt()) @ directions.T
+    return values.mean(1).float(), (unmixing / deviation).float()
 
 
 def _reconstruction_loss(decoded: Tensor, pictures: Tensor) -> Tensor:

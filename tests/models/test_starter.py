@@ -114,25 +114,26 @@ def test_words_without_meaning_leave_the_rest_in_force(pipeline: Any) -> None:
 
 def test_same_seed_gives_the_same_picture_and_another_seed_another(pipeline: Any) -> None:
     prompt = ["a green tree by day"]
-    first, again = (generate(pipeline, prompt, steps=6, seed=5) for _ in range(2))
-    other = generate(pipeline, prompt, steps=6, seed=6)
+    first, again = (generate(pipeline, prompt, steps=4, seed=5) for _ in range(2))
+    other = generate(pipeline, prompt, steps=4, seed=6)
     assert np.array_equal(first[0], again[0])
     assert not np.array_equal(first[0], other[0])
 
 
 def test_negative_prompt_keeps_out_what_it_names(pipeline: Any) -> None:
-    def redness(negative: str) -> float:
+    def picture(negative: str) -> Picture:
         result = pipeline(
-            ["a large circle on a white background"] * 4,
-            negative_prompt=[negative] * 4,
+            "a large circle on a white background",
+            negative_prompt=negative,
             num_inference_steps=10,
             guidance_scale=4.0,
             generator=torch.Generator().manual_seed(3),
         )
-        return float(np.mean([close_to(np.asarray(picture), "red").mean() for picture in result.images]))
+        return np.asarray(result.images[0])
 
-    assert redness("red") < 0.02
-    assert redness("blue, green, yellow, purple, pink, orange, black, brown") != pytest.approx(redness("red"))
+    without_red = picture("red")
+    assert close_to(without_red, "red").mean() < 0.02
+    assert not np.array_equal(without_red, picture(""))
 
 
 def test_upscaler_beats_bicubic_on_drawn_pictures(about: dict[str, Any]) -> None:
