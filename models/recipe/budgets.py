@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Everything that trades time for quality; two CPU cores take about an hour and a half for the defaults."""
+    """Everything that trades time for quality; two CPU cores take about two hours for the defaults."""
 
     vae_steps: int = 4000
     vae_batch: int = 16

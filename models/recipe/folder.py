@@ -25,14 +25,14 @@ GUIDANCE_SCALE = 2.0
 EXAMPLES = (
     "a large red heart on a white background",
     "a yellow star at night",
-    "a golden sun above a blue house by day",
-    "a white cloud left of an orange sun on a sunny day",
+    "a red house left of a green tree at sunset",
     "a pink flower on a green background",
     "a large yellow moon at night, on the left",
-    "a purple house at sunset",
-    "a green tree right of a red house by day",
+    "an orange cloud at sunset",
     "a black cross on a yellow background",
+    "a large violet flower, white background",
     "a blue ring below a red triangle on a white background",
+    "a small blue star on the right on a white background",
 )
 """Prompts that come out well."""
 
