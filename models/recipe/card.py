@@ -150,9 +150,10 @@ or large; in the center, left, right, top or bottom; or two of them, one left of
 ![Samples, each above its prompt](samples.png)
 
 ```python
+import torch
 from diffusers import StableDiffusionPipeline
 
-pipeline = StableDiffusionPipeline.from_pretrained("models/starter")
+pipeline = StableDiffusionPipeline.from_pretrained("models/starter", torch_dtype=torch.float32)
 pipeline("a yellow star at night", num_inference_steps={steps}, guidance_scale={guidance}).images[0].save("star.png")
 ```
 

@@ -137,7 +137,7 @@ def test_the_open_link_and_one_press_make_the_picture_the_script_asks_for(
     tab.run.click()
     drawn = tab.picture()
     width, height = drawn["size"]
-    expect(tab.stage.get_by_text(f"{width} × {height}")).to_be_visible()
+    expect(tab.stage.get_by_text(f"{width} × {height}", exact=True)).to_be_visible()
     expect(tab.stage.locator("dd").nth(1)).to_have_text("7")
     red, green, blue = drawn["middle"]
     assert red > max(green, blue) + 60, "a red circle"
