@@ -202,7 +202,7 @@ everything right:
 {schedulers}
 
 `python -m models.recipe --only card` measures all of this again and writes this card; it needs the judge, which
-`python -m models.recipe --only judge` trains in a few minutes.
+`python -m models.recipe --only judge` trains.
 
 ## Limits
 
