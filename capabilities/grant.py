@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from mintaka.capabilities.kernel import Held, Kernel
+from mintaka.capabilities.held import Held
+from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.errors import HostFault
 from mintaka.runtime.values import Value

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from mintaka.capabilities.arguments import TYPES, Options, Parameter, camel, extra, field_type
-from mintaka.capabilities.kernel import Held
+from mintaka.capabilities.held import Held
 from mintaka.capabilities.ledger import people
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import Method, Registry

@@ -49,6 +49,7 @@ class Restrictions:
 
     methods: Allowed = restriction("Methods that may be called")
     no_delegate: Deny = restriction("May not be handed on")
+    no_give: Deny = restriction("May not be handed to anybody else")
 
     def __init__(self, bounds: Mapping[str, Any] | None = None) -> None:
         self._bounds: Mapping[str, Any] = dict(bounds or {})

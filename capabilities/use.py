@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING
 
-from mintaka.capabilities.kernel import Held, Kernel
+from mintaka.capabilities.held import Held
+from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.ledger import Admission, Published
 from mintaka.capabilities.restrictions import Restrictions
 

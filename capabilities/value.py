@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mintaka.capabilities.kernel import Held, Kernel
+from mintaka.capabilities.held import Held
+from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.use import Use
 from mintaka.runtime.values import HostObject, Value
 

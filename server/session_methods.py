@@ -7,7 +7,8 @@ from pydantic import Field
 
 from mintaka.capabilities import metadata
 from mintaka.capabilities.handles import Handles
-from mintaka.capabilities.kernel import Held, Kernel
+from mintaka.capabilities.held import Held
+from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.server.connection import POLICY_VIOLATION, Caller, Reply

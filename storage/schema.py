@@ -1,6 +1,7 @@
 """The tables. A change here comes with a migration in ``storage/migrations/versions`` and a new `REVISION`.
 
 principal ── cap ── account                 who, what they may do, and how much of it is left
+              ├──── share_link              tokens that can be redeemed for some of it
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
 """
@@ -21,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -75,6 +76,16 @@ account = Table(
     CheckConstraint('reserved >= 0 AND spent >= 0 AND reserved + spent <= "limit"', name="within_limit"),
 )
 """How much of a unit a capability and everything made from it may use together."""
+
+share_link = Table(
+    "share_link",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("cap", ForeignKey("cap.id"), nullable=False, index=True),
+    Column("redemptions", Integer),
+    CheckConstraint("redemptions >= 0", name="redemptions"),
+)
+"""A token that can be redeemed for a child of ``cap``: its blake3 hash, and how often still, where that is bounded."""
 
 invocation = Table(
     "invocation",

@@ -1,4 +1,4 @@
-"""Random histories of two principals, against a model that knows the rules and no database.
+"""Random histories of four principals, against a model that knows the rules and no database.
 
 The model walks up from a capability naively, link by link; the kernel answers from SQL. They must agree on every answer
 and on every account, whatever happened before, crashes included. A history is wholly drawn from one seed, which a
@@ -27,6 +27,7 @@ from mintaka.storage.schema import account, charge, invocation, metadata
 
 T = TypeVar("T")
 COLOURS = ["red", "green", "blue"]
+PEOPLE = ("ann", "bob", "cid", "dot")
 STEPS = 60
 
 
@@ -83,8 +84,12 @@ class History:
         self.known: dict[str, Known] = {}
         self.running: dict[str, tuple[Admission, list[str]]] = {}
         self.log: list[Any] = [seed]
+        self.links_made: dict[str, tuple[str, int | None]] = {}
+        """Token → the capability it stands for, and how often it can still be redeemed."""
         self.start()
-        for name in ("ann", "bob"):
+        for name in PEOPLE:
+            self.kernel.introduce(name)
+        for name in PEOPLE[:2]:
             for held in self.kernel.bootstrap(name):
                 self.known[held.id] = Known(name, held.type, [], False, {}, None, {})
 
@@ -101,6 +106,11 @@ class History:
             self.settle: 12,
             self.release: 4,
             self.revoke: 5,
+            self.share: 10,
+            self.give: 4,
+            self.drop: 1,
+            self.export: 4,
+            self.redeem: 8,
             self.tick: 2,
             self.crash: 1,
         }
@@ -121,6 +131,9 @@ class History:
         yield self.known[id]
         if self.known[id].delegated:
             yield from self.links(self.known[id].above[0])
+
+    def rests_on(self, id: str, name: str) -> bool:
+        return any(self.known[each].holder == name for each in self.up(id))
 
     def dead(self, id: str) -> bool:
         every = [self.known[each] for each in self.up(id)]
@@ -143,6 +156,9 @@ class History:
             for unit, limit in self.known[each].limits.items()
         )
 
+    def banned(self, id: str, ban: str) -> bool:
+        return any(each.rules.get(ban, False) for each in self.links(id))
+
     def empty(self, id: str, rules: dict[str, Any]) -> bool:
         every = (rules, *(link.rules for link in self.links(id)))
         named = [set(each["colours"]) for each in every if "colours" in each]
@@ -160,10 +176,12 @@ class History:
         among = live if live and self.sometimes(0.9) else ids
         id = among[int(len(among) * max(self.random.random(), self.random.random()))]  # rather a later, deeper one
         holder = self.known[id].holder
-        return ({"ann": "bob", "bob": "ann"}[holder] if self.sometimes(0.05) else holder), id
+        return (self.random.choice(PEOPLE) if self.sometimes(0.05) else holder), id
 
     def rules(self) -> dict[str, Any]:
         rules: dict[str, Any] = {}
+        if self.sometimes(0.1):
+            rules[self.random.choice(["no_delegate", "no_give"])] = True
         if self.sometimes(0.5):
             rules["max_size"] = self.random.randint(1, 4)
         if self.sometimes(0.3):
@@ -190,15 +208,70 @@ class History:
         person, parent = self.somebody_and()
         rules = self.rules() if self.known[parent].type == "toy" else {}
         limits, expires = self.limits(), self.now + self.random.randint(1, 9) if self.sometimes(0.1) else None
-        gone = self.dead(parent) or self.known[parent].holder != person
-        expected = "no_such_capability" if gone else "empty_authority" if self.empty(parent, rules) else "ok"
         held = self.expect(
-            expected,
+            self.handing_on(person, parent, rules),
             ("delegate", person, parent, rules, limits, expires),
             lambda: self.kernel.delegate(person, parent, rules, limits, expires=expires),
         )
         if held is not None:
             self.known[held.id] = Known(person, held.type, [parent], True, rules, expires, limits)
+
+    def handing_on(self, person: str, parent: str, rules: dict[str, Any], *bans: str) -> str:
+        """What comes of making a child with these rules, where ``bans`` forbid it too."""
+        if self.dead(parent) or self.known[parent].holder != person:
+            return "no_such_capability"
+        if any(self.banned(parent, ban) for ban in (*bans, "no_delegate")):
+            return "denied"
+        return "empty_authority" if self.empty(parent, rules) else "ok"
+
+    def share(self) -> None:
+        person, parent = self.somebody_and("toy")
+        to, rules, limits = self.random.choice(PEOPLE), self.rules(), self.limits()
+        held = self.expect(
+            self.handing_on(person, parent, rules, "no_give"),
+            ("share", person, parent, to, rules, limits),
+            lambda: self.kernel.share(person, parent, to, rules, limits),
+        )
+        if held is not None:
+            self.known[held.id] = Known(to, held.type, [parent], True, rules, None, limits)
+
+    def give(self) -> None:
+        person, id = self.somebody_and()
+        to = self.random.choice(PEOPLE)
+        gone = self.dead(id) or self.known[id].holder != person
+        expected = "no_such_capability" if gone else "denied" if self.banned(id, "no_give") else "ok"
+        self.expect(expected, ("give", person, id, to), lambda: self.kernel.give(person, id, to))
+        if expected == "ok":
+            self.known[id].holder = to
+
+    def drop(self) -> None:
+        person, id = self.somebody_and()
+        gone = self.dead(id) or self.known[id].holder != person
+        self.expect("no_such_capability" if gone else "ok", ("drop", person, id), lambda: self.kernel.drop(person, id))
+        if not gone:
+            self.known[id].revoked = True
+
+    def export(self) -> None:
+        person, parent = self.somebody_and("toy")
+        rules, limits, times = self.rules(), self.limits(), self.random.choice([None, 1, 2])
+        made = self.expect(
+            self.handing_on(person, parent, rules, "no_give"),
+            ("export", person, parent, rules, limits, times),
+            lambda: self.kernel.export(person, parent, rules, limits, redemptions=times),
+        )
+        if made is not None:
+            held, token = made
+            self.known[held.id] = Known(person, held.type, [parent], True, rules, None, limits)
+            self.links_made[token] = (held.id, times)
+
+    def redeem(self) -> None:
+        person, token = self.random.choice(PEOPLE), self.random.choice(["mk_unknown", *self.links_made])
+        id, times = self.links_made.get(token, ("", 0))
+        expected = "no_such_capability" if times == 0 or self.dead(id) else "ok"
+        held = self.expect(expected, ("redeem", person, id), lambda: self.kernel.redeem(person, token))
+        if held is not None:
+            self.links_made[token] = (id, None if times is None else times - 1)
+            self.known[held.id] = Known(person, held.type, [id], True, {}, None, {})
 
     def mint(self) -> None:
         person, authority = self.somebody_and(MINT if self.sometimes(0.9) else None)
@@ -230,7 +303,10 @@ class History:
         if count is not None:
             self.known[id].revoked = True
             assert count == len(before - self.living()), self.log
-            assert {held.id for name in ("ann", "bob") for held in self.kernel.held(name)} == self.living(), self.log
+            assert {held.id for name in PEOPLE for held in self.kernel.held(name)} == self.living(), self.log
+            for name in PEOPLE:
+                given = {id for id in self.living() if self.known[id].holder != name and self.rests_on(id, name)}
+                assert {held.id for held in self.kernel.given(name)} == given, self.log
 
     def call(self) -> None:
         person, id = self.somebody_and("toy" if self.sometimes(0.9) else None)
@@ -260,7 +336,8 @@ class History:
             return
         admission, _ = self.random.choice(list(self.running.values()))
         spent = self.random.randint(0, admission.charges["compute"] // MEGA)
-        dead = self.dead(admission.cap)
+        # A call ends with its capability, and with its principal's holding it.
+        dead = self.dead(admission.cap) or self.known[admission.cap].holder != admission.principal
         assert self.kernel.is_live(admission) != dead, self.log
         self.expect(
             "no_such_capability" if dead else "ok",

@@ -1,0 +1,137 @@
+"""Capabilities within a transaction: reading, writing and listing their rows. The kernel decides, this does.
+
+Every method takes the transaction it is part of, so that what was read is still so when it is acted upon.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from sqlalchemy import CTE, Connection, Select, insert, or_, select, update
+
+from mintaka.capabilities import ledger
+from mintaka.capabilities.chain import Chain, Dead, no_such_capability, read_chain, seal
+from mintaka.capabilities.held import Held
+from mintaka.capabilities.registry import Registry
+from mintaka.capabilities.restrictions import Restrictions
+from mintaka.runtime.errors import HostFault
+from mintaka.storage.schema import cap, principal
+
+
+class Rows:
+    """The rows of capabilities of the types in ``registry``, sealed with ``key``; see `Kernel` for the powers."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        clock: Callable[[], float],
+        token_bytes: Callable[[int], bytes],
+        key: bytes,
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._token_bytes = token_bytes
+        self._key = key
+
+    def read(self, tx: Connection, id: str) -> Chain:
+        """The live capability ``id``, whoever holds it. Raises HostFault ``no_such_capability``."""
+        try:
+            return read_chain(tx, id, registry=self._registry, key=self._key, now=self._clock())
+        except Dead:
+            raise no_such_capability() from None
+
+    def live(self, tx: Connection, holder: str, id: str) -> Chain:
+        """The live capability ``id`` of ``holder``. Raises HostFault ``no_such_capability``."""
+        chain = self.read(tx, id)
+        if chain.leaf.holder != holder:
+            raise no_such_capability()
+        return chain
+
+    def is_live(self, tx: Connection, id: str, holder: str | None = None) -> bool:
+        """Whether capability ``id`` lives, in the hands of ``holder`` where one is named."""
+        try:
+            return holder in (None, self.read(tx, id).leaf.holder)
+        except HostFault:
+            return False
+
+    def held(self, tx: Connection, holder: str) -> list[Held]:
+        """Everything live that ``holder`` holds: roots first, then by age."""
+        return self._those(tx, select(cap.c.id).where(cap.c.holder == holder))
+
+    def given(self, tx: Connection, giver: str) -> list[Held]:
+        """Everything live that others hold and that rests upon something of ``giver``'s."""
+        below = _below(select(cap.c.id).where(cap.c.holder == giver, cap.c.revoked.is_(None)))
+        return self._those(tx, select(cap.c.id).where(cap.c.id.in_(select(below.c.id)), cap.c.holder != giver))
+
+    def descent(self, tx: Connection, id: str) -> Sequence[str]:
+        """The capability and everything below it along both edges, dead or alive."""
+        return tx.execute(select(_below(select(cap.c.id).where(cap.c.id == id)).c.id)).scalars().all()
+
+    def introduce(self, tx: Connection, name: str) -> None:
+        """Make a principal known, unless it is."""
+        if not self.knows(tx, name):
+            tx.execute(insert(principal).values(name=name, created=self._clock()))
+
+    def knows(self, tx: Connection, name: str) -> bool:
+        """Whether there is a principal of that name."""
+        return tx.execute(select(principal.c.name).where(principal.c.name == name)).first() is not None
+
+    def insert(
+        self,
+        tx: Connection,
+        *,
+        type: str,
+        own: Restrictions,
+        holder: str,
+        issuer: str,
+        parent: str | None = None,
+        mint: str | None = None,
+        depth: int = 0,
+        limits: Mapping[str, int] | None = None,
+        label: str | None = None,
+        expires: float | None = None,
+    ) -> str:
+        """Write a new link and open its accounts; its id."""
+        row = {
+            "id": self.new_id("c_"),
+            "parent": parent,
+            "mint": mint,
+            "type": type,
+            "own": own.canonical(),
+            "holder": holder,
+            "issuer": issuer,
+            "depth": depth,
+            "created": self._clock(),
+            "expires": expires,
+            "label": label,
+        }
+        accounts = limits or {}
+        tx.execute(insert(cap).values(**row, mac=seal(self._key, row, tuple(accounts.items()))))
+        ledger.open_accounts(tx, str(row["id"]), accounts)
+        return str(row["id"])
+
+    def move(self, tx: Connection, chain: Chain, to: str) -> None:
+        """Make ``to`` the holder of the chain's end, which is sealed anew."""
+        leaf = chain.leaf
+        row = dict(tx.execute(select(cap).where(cap.c.id == leaf.id)).mappings().one()) | {"holder": to}
+        accounts = tuple((each.unit, each.limit) for each in leaf.accounts)
+        tx.execute(update(cap).where(cap.c.id == leaf.id).values(holder=to, mac=seal(self._key, row, accounts)))
+
+    def new_id(self, prefix: str) -> str:
+        """A name that nobody can guess: ``prefix`` and 128 random bits."""
+        return prefix + self._token_bytes(16).hex()
+
+    def _those(self, tx: Connection, ids: Select[tuple[str]]) -> list[Held]:
+        """The live ones among ``ids``."""
+        found = tx.execute(ids.where(cap.c.revoked.is_(None)).order_by(cap.c.depth, cap.c.created, cap.c.id)).scalars()
+        held = []
+        for id in found.all():
+            with suppress(HostFault):  # dead for another reason than its own revocation
+                held.append(Held.of(self.read(tx, id)))
+        return held
+
+
+def _below(tops: Select[tuple[str]]) -> CTE:
+    """Capabilities and everything below them, along both edges."""
+    below = tops.cte("below", recursive=True)
+    return below.union(select(cap.c.id).join(below, or_(cap.c.parent == below.c.id, cap.c.mint == below.c.id)))
