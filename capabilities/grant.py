@@ -17,6 +17,7 @@ class Grant:
         self.holder = holder
         self._ids = tuple(ids)
         self._made: list[Held] = []
+        self._handed_on: set[str] = set()
 
     def held(self) -> Iterator[Held]:
         """Those that live right now, in the grant's order."""
@@ -34,13 +35,17 @@ class Grant:
         self._made.append(held)
         return self._value(held)
 
+    def handed_on(self, *ids: str) -> None:
+        """Capabilities that others hold by this run's doing, or were promised by a link: they outlive it."""
+        self._handed_on.update(ids)
+
     def end(self, result: Value = None) -> None:
-        """The run is over: revoke what it made, but for what its ``result`` holds and what that rests upon.
+        """The run is over: revoke what it made, but for what its ``result`` holds or it handed on, and what that needs.
 
         Nobody can reach the others any more. Without this, every run of a script that narrows what it hands on would
         leave capabilities behind.
         """
-        needed = {each.id for each in capabilities_in(result)}
+        needed = self._handed_on | {each.id for each in capabilities_in(result)}
         for held in reversed(self._made):  # children come after their parents
             if held.id in needed:
                 needed |= {held.parent or held.id, held.mint or held.id}

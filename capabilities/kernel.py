@@ -16,6 +16,7 @@ from mintaka.capabilities.chain import Chain, no_such_capability
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.ledger import Admission, Published, parse_limits
 from mintaka.capabilities.order import Empty
+from mintaka.capabilities.principals import PrincipalKind
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.restrictions import nothing_left
 from mintaka.capabilities.rows import Rows
@@ -60,7 +61,7 @@ class Kernel:
         This is where all authority comes from; call it for the owner, and for nobody whose token travels.
         """
         with self._database.write() as tx:
-            self._rows.introduce(tx, holder)
+            self._rows.introduce(tx, holder, PrincipalKind.OWNER)
             roots = {each.type: each for each in self._rows.held(tx, holder) if each.depth == 0 and each.mint is None}
             for kind in self.registry:
                 if kind.name not in roots:

@@ -58,6 +58,64 @@ def delegate(
     return run.host(Grant).made(held.kernel.delegate(held.holder, held.id, restrictions, limits))
 
 
+@op("share_capability", label="share capability", category="Capabilities")
+def share_capability(
+    run: Run,
+    cap: HostObject,
+    to: str,
+    restrictions: dict[str, Value] | None = None,
+    limits: dict[str, Value] | None = None,
+) -> HostObject:
+    """Make a narrower capability from one you hold for somebody else to hold, and keep your own.
+
+    The result is good for one thing here: `revoke_capability` takes it back.
+    """
+    held = _capability("share_capability", cap)
+    shared = held.kernel.share(held.holder, held.id, to, restrictions, limits)
+    run.host(Grant).handed_on(held.id, shared.id)
+    return CapabilityValue(held.kernel, held.holder, shared.id, shared.type)
+
+
+@op("give_capability", label="give capability", category="Capabilities")
+def give_capability(run: Run, cap: HostObject, to: str) -> None:
+    """Hand a capability over to somebody else; you hold it no longer."""
+    held = _capability("give_capability", cap)
+    held.kernel.give(held.holder, held.id, to)
+    run.host(Grant).handed_on(held.id)
+
+
+@op("export_capability", label="export capability", category="Capabilities")
+def export_capability(
+    run: Run,
+    cap: HostObject,
+    restrictions: dict[str, Value] | None = None,
+    limits: dict[str, Value] | None = None,
+) -> str:
+    """Make a narrower capability from one you hold, and the token of a share link to it.
+
+    Whoever redeems the token holds a part of that capability; all who do share its limits.
+    """
+    held = _capability("export_capability", cap)
+    child, token = held.kernel.export(held.holder, held.id, restrictions, limits)
+    run.host(Grant).handed_on(held.id, child.id)
+    return token
+
+
+@op("redeem_capability", label="redeem capability", category="Capabilities")
+def redeem_capability(run: Run, token: str) -> HostObject:
+    """The capability that the token of a share link gives; you hold it from then on."""
+    grant = run.host(Grant)
+    held = grant.kernel.redeem(grant.holder, token)
+    return CapabilityValue(grant.kernel, grant.holder, held.id, held.type)
+
+
+@op("revoke_capability", label="revoke capability", category="Capabilities")
+def revoke_capability(run: Run, cap: HostObject) -> int:
+    """End a capability that you hold or that was made from one of yours, with everything made from it; how many."""
+    held = _capability("revoke_capability", cap)
+    return held.kernel.revoke(held.holder, held.id)
+
+
 def _capability(op: str, value: HostObject) -> CapabilityValue:
     if not isinstance(value, CapabilityValue):
         raise TypeFault(f"{op} takes a capability first, not {value.type_name}: get one with get_capability")

@@ -5,12 +5,14 @@ Every method takes the transaction it is part of, so that what was read is still
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from sqlalchemy import CTE, Connection, Select, insert, or_, select, update
 
 from mintaka.capabilities import ledger
 from mintaka.capabilities.chain import Chain, Dead, no_such_capability, read_chain, seal
 from mintaka.capabilities.held import Held
+from mintaka.capabilities.principals import PrincipalKind
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.restrictions import Restrictions
 from mintaka.runtime.errors import HostFault
@@ -67,10 +69,10 @@ class Rows:
         """The capability and everything below it along both edges, dead or alive."""
         return tx.execute(select(_below(select(cap.c.id).where(cap.c.id == id)).c.id)).scalars().all()
 
-    def introduce(self, tx: Connection, name: str) -> None:
+    def introduce(self, tx: Connection, name: str, kind: PrincipalKind = PrincipalKind.USER) -> None:
         """Make a principal known, unless it is."""
         if not self.knows(tx, name):
-            tx.execute(insert(principal).values(name=name, created=self._clock()))
+            tx.execute(insert(principal).values(name=name, created=self._clock(), kind=kind.value))
 
     def knows(self, tx: Connection, name: str) -> bool:
         """Whether there is a principal of that name."""
@@ -121,11 +123,11 @@ class Rows:
         """A name that nobody can guess: ``prefix`` and 128 random bits."""
         return prefix + self._token_bytes(16).hex()
 
-    def _those(self, tx: Connection, ids: Select[tuple[str]]) -> list[Held]:
+    def _those(self, tx: Connection, ids: Select[Any]) -> list[Held]:
         """The live ones among ``ids``."""
-        found = tx.execute(ids.where(cap.c.revoked.is_(None)).order_by(cap.c.depth, cap.c.created, cap.c.id)).scalars()
+        living = ids.where(cap.c.revoked.is_(None)).order_by(cap.c.depth, cap.c.created, cap.c.id)
         held = []
-        for id in found.all():
+        for id in tx.execute(living).scalars().all():
             with suppress(HostFault):  # dead for another reason than its own revocation
                 held.append(Held.of(self.read(tx, id)))
         return held

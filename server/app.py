@@ -10,11 +10,13 @@ from mintaka import __version__
 from mintaka.capabilities.diffusion.generate import Generate
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
+from mintaka.capabilities.principals import OWNER, Principals
 from mintaka.capabilities.registry import Registry
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.supervisor import Engine
 from mintaka.server import http
 from mintaka.server.assets import Assets
+from mintaka.server.capability_methods import CapabilityMethods
 from mintaka.server.connection import TRY_AGAIN_LATER, Connection
 from mintaka.server.datafolder import DataFolder
 from mintaka.server.dispatch import Dispatcher
@@ -24,9 +26,10 @@ from mintaka.server.job_methods import JobMethods, Publisher
 from mintaka.server.jobs import Jobs
 from mintaka.server.places import shipped_models, web_bundle
 from mintaka.server.powers import ServerPowers
+from mintaka.server.principal_methods import PrincipalMethods
 from mintaka.server.script_methods import ScriptMethods
 from mintaka.server.scripts import Scripts, op_table
-from mintaka.server.session_methods import CapabilityMethods, SessionMethods
+from mintaka.server.session_methods import SessionMethods
 from mintaka.server.sessions import Sessions
 from mintaka.server.settings import Settings
 from mintaka.server.site import Site
@@ -34,9 +37,6 @@ from mintaka.server.tokens import Tokens
 from mintaka.server.wire import Wire
 from mintaka.storage.blobs import Blobs
 from mintaka.storage.database import Database
-
-OWNER = "owner"
-"""The principal of the token that ``mintaka serve`` prints."""
 
 
 class Application:
@@ -71,7 +71,8 @@ class Application:
             token_bytes=powers.token_bytes,
             key=_subkey(folder.key, "capabilities"),
         )
-        tokens = Tokens({folder.token: OWNER})
+        principals = Principals(self._database, clock=powers.clock, token_bytes=powers.token_bytes)
+        tokens = Tokens(folder.token, principals)
 
         # The language: ops, and runs within budgets.
         scripts = Scripts(op_table(), powers, settings.run)
@@ -79,15 +80,17 @@ class Application:
         # The wire: sessions, jobs, methods.
         self._sessions = Sessions()
         faults = Faults(powers.log, reference=lambda: powers.token_bytes(6).hex())
-        assets = Assets(blobs, _subkey(folder.key, "assets"), tokens)
+        assets = Assets(blobs, _subkey(folder.key, "assets"), tokens, self._kernel.owns)
+        hosts, origins = local_names(settings.host, port)
         wire = Wire(assets, settings.limits)
         publisher = Publisher(self._sessions, wire, faults)
         self._jobs = Jobs(powers, settings.limits, faults, publisher.publish)
         dispatcher = Dispatcher(
             ScriptMethods(scripts, self._jobs, self._kernel, wire),
-            SessionMethods(tokens, self._sessions, powers),
+            SessionMethods(tokens, principals, self._kernel, self._sessions, powers),
+            PrincipalMethods(principals, self._kernel, self._sessions, powers),
             JobMethods(self._jobs, wire),
-            CapabilityMethods(self._kernel, self._models, powers),
+            CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0]),
             version=__version__,
         )
 
@@ -107,7 +110,6 @@ class Application:
                 if connection.session is not None:
                     self._sessions.remove(connection.session.principal, connection)
 
-        hosts, origins = local_names(settings.host, port)
         site = Site(web_bundle())
         self.asgi: ASGIApp = Gate(
             http.routes(attend, assets, site, tokens, __version__, self.status),

@@ -1,6 +1,7 @@
 """Addresses of pictures: the blake3 of the bytes, and a key that only those who were shown the picture know."""
 
 import hmac
+from collections.abc import Callable
 
 from blake3 import blake3
 from starlette.requests import Request
@@ -17,12 +18,16 @@ MEDIA_TYPES = {"png": "image/png"}
 
 
 class Assets:
-    """The kept pictures as HTTP serves them. ``secret`` is what their keys are made with."""
+    """The kept pictures as HTTP serves them.
 
-    def __init__(self, blobs: Blobs, secret: bytes, tokens: Tokens) -> None:
+    ``secret`` is what their keys are made with; ``owns(principal, asset)`` tells whose a picture is.
+    """
+
+    def __init__(self, blobs: Blobs, secret: bytes, tokens: Tokens, owns: Callable[[str, str], bool]) -> None:
         self._blobs = blobs
         self._secret = blake3(secret, derive_key_context="mintaka 2026 addresses of assets").digest()
         self._tokens = tokens
+        self._owns = owns
 
     def url(self, asset: str) -> str:
         """The address of a picture, from ``/`` on."""
@@ -33,7 +38,7 @@ class Assets:
         return self._blobs.read(asset)
 
     def respond(self, request: Request, asset: str, extension: str) -> Response:
-        """The picture, for who has its key or the owner's token; all others hear that there is none."""
+        """The picture, for who has its key or the token of whose it is; all others hear that there is none."""
         media_type = MEDIA_TYPES.get(extension)
         if media_type is None or not self._permits(request, asset):
             return _none()
@@ -54,7 +59,8 @@ class Assets:
         key = request.query_params.get("key", "")
         if hmac.compare_digest(key.encode(), self._key(asset).encode()):
             return True
-        return bearer(request, self._tokens) is not None
+        principal = bearer(request, self._tokens)
+        return principal is not None and self._owns(principal, asset)
 
     def _key(self, asset: str) -> str:
         return blake3(asset.encode(), key=self._secret).hexdigest(length=16)

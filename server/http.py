@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from mintaka.capabilities.principals import OWNER
 from mintaka.server.assets import Assets, bearer
 from mintaka.server.site import Site
 from mintaka.server.tokens import Tokens
@@ -16,7 +17,7 @@ from mintaka.server.tokens import Tokens
 ASSET = re.compile(r"assets/([0-9a-f]{64})\.([a-z]+)")
 
 Status = Callable[[], Mapping[str, object]]
-"""How the server is: what ``/health`` tells whoever has a token."""
+"""How the server is: what ``/health`` tells its owner."""
 
 Attend = Callable[[WebSocket], Awaitable[None]]
 """Serves one WebSocket to its end."""
@@ -27,7 +28,7 @@ def routes(attend: Attend, assets: Assets, site: Site, tokens: Tokens, version: 
 
     async def health(request: Request) -> Response:
         answer: dict[str, object] = {"status": "ok", "version": version}
-        if bearer(request, tokens) is not None:
+        if bearer(request, tokens) == OWNER:
             answer.update(status())
         return JSONResponse(answer, headers={"cache-control": "no-store"})
 

@@ -17,6 +17,8 @@ class Session:
     id: str
     principal: str
     handles: Handles
+    token: str | None = None
+    """The id of the token it signed in with; None for the owner's."""
 
 
 class Sessions:

@@ -1,6 +1,7 @@
 """The tables. A change here comes with a migration in ``storage/migrations/versions`` and a new `REVISION`.
 
-principal ── cap ── account                 who, what they may do, and how much of it is left
+principal ── token                          who, and how they sign in
+    └─────── cap ── account                 what they may do, and how much of it is left
               ├──── share_link              tokens that can be redeemed for some of it
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
@@ -40,7 +41,22 @@ principal = Table(
     metadata,
     Column("name", String(200), primary_key=True),
     Column("created", Double, nullable=False),
+    Column("kind", String(20), nullable=False, server_default="user"),
 )
+"""Somebody, or some program, that can hold capabilities: ``owner``, ``user``, ``service`` or ``guest``."""
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("principal", ForeignKey("principal.name"), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("last_used", Double),
+)
+"""What a principal signs in with: its blake3 hash alone, and what it is called."""
 
 cap = Table(
     "cap",

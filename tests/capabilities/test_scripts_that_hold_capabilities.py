@@ -90,3 +90,49 @@ async def test_every_example_in_the_metadata_runs_as_it_stands(world: Any) -> No
     assert len(examples) == 5
     for example in examples:
         assert await run(world, example, narrow) is not None
+
+
+async def test_what_a_script_shares_outlives_it_and_can_be_taken_back_by_another(world: Any) -> None:
+    world.kernel.introduce("bob")
+    source = """
+    (let draw (get-capability "diffusers.generate"))
+    (let small (delegate draw {:max_width 64}))
+    (share-capability small "bob" {:max_height 64})
+    null
+    """
+    root = world.root()
+    await run(world, source, root)
+    [held] = world.kernel.held("bob")
+    assert held.restrictions.to_json() == {"max_height": 64, "max_width": 64}
+    assert held.issuer == "ann"
+    source = """
+    (let draw (get-capability "diffusers.generate"))
+    (revoke-capability (share-capability draw "bob"))
+    """
+    assert await run(world, source, root) == 1
+
+
+async def test_what_a_script_gives_away_it_holds_no_longer(world: Any) -> None:
+    world.kernel.introduce("bob")
+    source = """
+    (let small (delegate (get-capability "diffusers.generate") {:max_width 64}))
+    (give-capability small "bob")
+    (try (small.textToImage "a" {}) message (obj.get (error) "code"))
+    """
+    assert await run(world, source, world.root()) == "no_such_capability"
+    assert len(world.kernel.held("bob")) == 1
+
+
+async def test_a_script_makes_a_link_that_another_redeems(world: Any) -> None:
+    world.kernel.introduce("bob")
+    token = await run(
+        world, '(export-capability (get-capability "diffusers.generate") {:max_width 64} {:uses 1})', world.root()
+    )
+    redeemed = world.kernel.redeem("bob", token)
+    assert (redeemed.holder, redeemed.issuer, redeemed.left) == ("bob", "ann", {"uses": 1})
+    assert await run(world, f'(obj.keys (redeem-capability "{token}"))') == []
+
+
+async def test_somebody_unknown_can_be_given_nothing(world: Any) -> None:
+    with pytest.raises(HostFault, match="nobody is called `eve`"):
+        await run(world, '(share-capability (get-capability "diffusers.generate") "eve")', world.root())

@@ -1,15 +1,22 @@
+import random
+
 import pytest
 
+from mintaka.capabilities.principals import PrincipalKind, Principals
 from mintaka.server.binding import PortFault, bind
 from mintaka.server.gate import local_names
 from mintaka.server.tokens import Tokens, delay_after
+from mintaka.storage.database import Database
 
 
 def test_a_token_names_its_principal_and_nothing_else_does():
-    tokens = Tokens({"abc": "owner", "def": "guest"})
+    principals = Principals(Database("sqlite://"), clock=lambda: 0.0, token_bytes=random.Random(1).randbytes)
+    principals.create("bob", PrincipalKind.USER)
+    _, secret = principals.issue("bob", "laptop")
+    tokens = Tokens("abc", principals)
     assert tokens.principal("abc") == "owner"
-    assert tokens.principal("def") == "guest"
-    for wrong in ("", "ab", "abcd", "ABC", "\ud800"):
+    assert tokens.principal(secret) == "bob"
+    for wrong in ("", "ab", "abcd", "ABC", "\ud800", secret[:-1]):
         assert tokens.principal(wrong) is None
 
 

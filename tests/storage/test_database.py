@@ -41,7 +41,7 @@ def test_what_was_committed_is_there_when_the_database_is_opened_again(tmp_path:
     first.close()
     second = Database(at(tmp_path))
     with second.read() as tx:
-        assert tx.execute(select(schema.principal)).all() == [("ann", 1.5)]
+        assert tx.execute(select(schema.principal)).all() == [("ann", 1.5, "user")]
     second.close()
 
 

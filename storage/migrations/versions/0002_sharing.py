@@ -1,0 +1,30 @@
+"""Handing capabilities to others: kinds of principals, their tokens, and share links."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Say what kind each principal is, and make the tables of tokens and share links."""
+    op.add_column("principal", sa.Column("kind", sa.String(20), nullable=False, server_default="user"))
+    op.execute("UPDATE principal SET kind = 'owner' WHERE name = 'owner'")
+    op.create_table(
+        "token",
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+        sa.Column("principal", sa.String(200), sa.ForeignKey("principal.name"), nullable=False, index=True),
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("created", sa.Double, nullable=False),
+        sa.Column("expires", sa.Double),
+        sa.Column("last_used", sa.Double),
+    )
+    op.create_table(
+        "share_link",
+        sa.Column("hash", sa.LargeBinary, primary_key=True),
+        sa.Column("cap", sa.String(40), sa.ForeignKey("cap.id"), nullable=False, index=True),
+        sa.Column("redemptions", sa.Integer),
+        sa.CheckConstraint("redemptions >= 0", name="redemptions"),
+    )
