@@ -24,6 +24,7 @@ class Held:
     depth: int
     created: float
     expires: float | None
+    """When it ends, or what it rests upon does."""
     restrictions: Restrictions
     """Effective: the meet of the whole chain."""
     accounts: tuple[Account, ...]
@@ -45,7 +46,7 @@ class Held:
             mint=leaf.mint,
             depth=leaf.depth,
             created=leaf.created,
-            expires=leaf.expires,
+            expires=min((link.expires for link in chain.kin.values() if link.expires is not None), default=None),
             restrictions=chain.effective,
             accounts=leaf.accounts,
             left=chain.left(),
@@ -54,6 +55,7 @@ class Held:
     def to_json(self) -> dict[str, Json]:
         """What ``capabilities.list`` tells; compute in megapixel-steps, times in seconds since the epoch."""
         return {
+            "id": self.id,
             "type": self.type,
             "label": self.label,
             "restrictions": self.restrictions.to_json(),

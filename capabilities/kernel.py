@@ -227,7 +227,6 @@ class Kernel:
                 holder=redeemer,
                 issuer=link.holder,
                 depth=self._below(chain),
-                label=link.label,
             )
             return Held.of(self._rows.live(tx, redeemer, id))
 

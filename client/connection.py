@@ -22,7 +22,7 @@ MAX_FRAME = 256 * 1024 * 1024
 
 @contextlib.asynccontextmanager
 async def connect(url: str, token: str | None = None) -> "AsyncIterator[Connection]":
-    """Connect to ``url`` (``ws://127.0.0.1:8321``) and sign in with ``token``.
+    """Connect to ``url`` (``ws://127.0.0.1:8321``) and sign in with ``token``, which may be that of a share link.
 
     Raises `ConnectionLost` when nobody answers there and `RemoteError` (unauthenticated) for a wrong token.
     """
@@ -41,6 +41,7 @@ async def connect(url: str, token: str | None = None) -> "AsyncIterator[Connecti
             answer = await connection.call("auth", {"token": token})
             if isinstance(answer, dict):
                 connection.principal = str(answer.get("principal"))
+                connection.token = str(answer.get("token", token))
         yield connection
     finally:
         await socket.close()
@@ -54,6 +55,8 @@ class Connection:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.principal: str | None = None
+        self.token: str | None = None
+        """What to sign in with the next time: one's own token where one came by a share link."""
         self._socket = socket
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[object]] = {}

@@ -12,6 +12,7 @@ from mintaka.server.command.models import models_app
 from mintaka.server.command.repl import repl
 from mintaka.server.command.run import run
 from mintaka.server.command.serve import serve
+from mintaka.server.command.users import users_app
 from mintaka.server.command.version import version
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ for command in (serve, run, repl, check, doctor, version):
     app.command()(command)
 app.add_typer(models_app)
 app.add_typer(caps_app)
+app.add_typer(users_app)
 
 
 def main() -> None:

@@ -1,49 +1,207 @@
-"""``mintaka caps``: the capabilities the owner of the token holds."""
+"""``mintaka caps``: what you hold, what others hold of it, and how to hand on less and take it back."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mintaka.server.command.faults import CommandFault
 
-caps_app = typer.Typer(name="caps", help="The capabilities you hold.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from mintaka.client import Connection
+    from mintaka.server.command.reach import Reached
 
+caps_app = typer.Typer(
+    name="caps", help="The capabilities you hold, and what others hold of them.", no_args_is_help=True
+)
 
-@caps_app.callback()
-def caps() -> None:
-    """The capabilities you hold."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Url = Annotated[str | None, typer.Option(help="Address of a server, like ws://127.0.0.1:8321.")]
+Token = Annotated[str | None, typer.Option(help="Token for --url.", envvar="MINTAKA_TOKEN")]
+Data = Annotated[Path | None, typer.Option(help="Data folder of the server.")]
+Which = Annotated[str, typer.Argument(help="Its label, its id, or the beginning of its id.")]
+
+_SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
 @caps_app.command("list")
-def list_caps(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    url: Annotated[str | None, typer.Option(help="Address of a server, like ws://127.0.0.1:8321.")] = None,
-    token: Annotated[str | None, typer.Option(help="Token for --url.", envvar="MINTAKA_TOKEN")] = None,
-    data: Annotated[Path | None, typer.Option(help="Data folder of the server.")] = None,
-) -> None:
-    """List the capabilities you hold and how each is narrowed. Example: mintaka caps list --json"""
-    import asyncio
+def list_caps(as_json: AsJson = False, url: Url = None, token: Token = None, data: Data = None) -> None:
+    """Show what you hold and what others hold of it, as a tree: limits, what is left, holder, expiry.
+
+    Example: mintaka caps list --json
+    """
     import json
 
-    held = asyncio.run(_held(url, token, data))
-    if as_json:
-        typer.echo(json.dumps(held, ensure_ascii=False))
-        return
-    for cap in held:
-        narrowed = json.dumps(cap["restrictions"], ensure_ascii=False) if cap["restrictions"] else "unrestricted"
-        typer.echo(f"{cap['type']:<24}{cap['label'] or '':<20}{narrowed}")
-
-
-async def _held(url: str | None, token: str | None, data: Path | None) -> list[dict[str, object]]:
-    from mintaka.client import ClientError
-    from mintaka.server.command.folder import data_folder
-    from mintaka.server.command.reach import reach
+    from mintaka.server.command.reach import speak
     from mintaka.server.command.show import plain
 
+    listed = speak(lambda reached: _listed(reached.connection), data, url, token)
+    if as_json:
+        typer.echo(json.dumps([plain(each, []) for each in listed], ensure_ascii=False))
+        return
+    for line in _tree(listed):
+        typer.echo(line)
+
+
+@caps_app.command("share")
+def share(
+    which: Annotated[str, typer.Argument(help="A type you hold, like diffusers.generate, or a label or id.")],
+    to: Annotated[str | None, typer.Option(help="Who shall hold it; without, a link is made for anybody.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
+    max_size: Annotated[int | None, typer.Option(min=1, help="Largest width and height in pixels.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Most denoising steps.")] = None,
+    restrict: Annotated[
+        list[str] | None, typer.Option(help="Another restriction, as name=JSON; may be repeated.")
+    ] = None,
+    compute: Annotated[float | None, typer.Option(help="Megapixel-steps, for all who hold of it together.")] = None,
+    uses: Annotated[int | None, typer.Option(min=1, help="Calls, for all who hold of it together.")] = None,
+    expires: Annotated[str | None, typer.Option(help="When it ends: 30m, 12h, 7d, 2w.")] = None,
+    times: Annotated[int | None, typer.Option(min=1, help="How often the link can be opened.")] = None,
+    label: Annotated[str | None, typer.Option(help="What you call it.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    token: Token = None,
+    data: Data = None,
+) -> None:
+    """Hand on less than you hold: to somebody, or as a link for whoever opens it. `mintaka caps revoke` takes it back.
+
+    Example: mintaka caps share diffusers.generate --model starter --max-size 128 --compute 20 --expires 7d
+    """
+    import json
+
+    from mintaka.server.command.folder import load_settings
+    from mintaka.server.command.reach import speak
+
+    if to is not None and times is not None:
+        raise CommandFault("--times is for links; what is shared with somebody by name is theirs until it is revoked.")
+    restrictions = {
+        **({"allowed_models": model} if model else {}),
+        **({"max_width": max_size, "max_height": max_size} if max_size else {}),
+        **({"max_steps": max_steps} if max_steps else {}),
+        **dict(_restriction(each) for each in restrict or ()),
+    }
+    limits = {name: amount for name, amount in (("compute", compute), ("uses", uses)) if amount is not None}
+    params: dict[str, object] = {"restrictions": restrictions, "limits": limits}
+    if label is not None:
+        params["label"] = label
+    if expires is not None:
+        params["ttl_s"] = _ttl(expires)
+
+    async def work(reached: "Reached") -> dict[str, Any]:
+        listed = await _listed(reached.connection)
+        chosen = _chosen([each for each in listed if each["holder"] == reached.connection.principal], which)
+        params["cap"] = chosen["cap"]
+        if to is not None:
+            await reached.connection.call("capabilities.share", {**params, "to": to})
+            return {"to": to}
+        made: Any = await reached.connection.call(
+            "capabilities.export", {**params, **({"uses": times} if times is not None else {})}
+        )
+        # A server that was started for this command alone is gone when the link is opened.
+        address = f"http://127.0.0.1:{load_settings().port}/#token={made['token']}"
+        return {"link": address if reached.embedded else made["link"], "token": made["token"]}
+
+    made = speak(work, data, url, token)
+    typer.echo(json.dumps(made) if as_json else made.get("link") or f"{made['to']} holds it now.")
+
+
+@caps_app.command("revoke")
+def revoke(which: Which, url: Url = None, token: Token = None, data: Data = None) -> None:
+    """Take back a capability, with everything made from it, at once and for good. Example: mintaka caps revoke c_1f"""
+    from mintaka.server.command.reach import speak
+
+    async def work(reached: "Reached") -> int:
+        chosen = _chosen(await _listed(reached.connection), which)
+        answer: Any = await reached.connection.call("capabilities.revoke", {"cap": chosen["cap"]})
+        return int(answer["revoked"])
+
+    ended = speak(work, data, url, token)
+    typer.echo(f"{ended} {'capability' if ended == 1 else 'capabilities'} ended.")
+
+
+@caps_app.command("redeem")
+def redeem(
+    link: Annotated[str, typer.Argument(help="The link, or the token in it.")],
+    url: Url = None,
+    token: Token = None,
+    data: Data = None,
+) -> None:
+    """Take what a share link gives, to hold it yourself. Example: mintaka caps redeem mk_…"""
+    from mintaka.server.command.reach import speak
+
+    async def work(reached: "Reached") -> object:
+        params = {"token": link.rpartition("token=")[2].strip()}
+        return await reached.connection.call("capabilities.redeem", params)
+
+    taken: Any = speak(work, data, url, token)
+    typer.echo(f"You hold a {taken.type}.")
+
+
+async def _listed(connection: "Connection") -> list[dict[str, Any]]:
+    listed: Any = await connection.call("capabilities.list")
+    return list(listed)
+
+
+def _chosen(listed: Sequence[dict[str, Any]], which: str) -> dict[str, Any]:
+    """The capability somebody means: by label or id, else the first root of that type. Raises `CommandFault`."""
+    named = [each for each in listed if each["label"] == which or each["id"] == which]
+    named = named or [each for each in listed if which.startswith("c_") and each["id"].startswith(which)]
+    named = named or [each for each in listed if each["type"] == which][:1]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise CommandFault(f"{len(named)} capabilities are called {which}; name one by its id: mintaka caps list")
+    raise CommandFault(f"You hold no {which}. What you hold: mintaka caps list")
+
+
+def _restriction(text: str) -> tuple[str, object]:
+    import json
+
+    name, equals, value = text.partition("=")
     try:
-        async with reach(data_folder(data), url, token) as reached:
-            held = plain(await reached.connection.call("capabilities.list"), [])
-    except ClientError as error:
-        raise CommandFault(str(error)) from None
-    return held if isinstance(held, list) else []
+        return name, json.loads(value if equals else "")
+    except ValueError:
+        raise CommandFault(f"--restrict {text}: write it as name=JSON, like seed=[0,99] or no_preview=true") from None
+
+
+def _ttl(text: str) -> float:
+    try:
+        seconds = float(text[:-1]) * _SECONDS[text[-1:]]
+    except (ValueError, KeyError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise CommandFault(f"--expires {text}: write it as a number with m, h, d or w behind it, like 7d.")
+    return seconds
+
+
+def _tree(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line a capability, those made from it below it and further in."""
+    handles = [each["cap"] for each in listed]
+
+    def below(each: Mapping[str, Any], depth: int) -> Iterator[str]:
+        yield "  " * depth + _line(each)
+        for child in listed:
+            if child["parent"] == each["cap"]:
+                yield from below(child, depth + 1)
+
+    for each in listed:
+        if each["parent"] not in handles:
+            yield from below(each, 0)
+
+
+def _line(each: Mapping[str, Any]) -> str:
+    import json
+    import time
+
+    facts = [f"{each['id'][:10]}  {each['type']}"]
+    if each["label"]:
+        facts.append(f'"{each["label"]}"')
+    facts.append(f"held by {each['holder']}")
+    facts.append(json.dumps(each["restrictions"], ensure_ascii=False) if each["restrictions"] else "unrestricted")
+    for unit, amount in each["left"].items():
+        of = f" of {each['limits'][unit]:g}" if unit in each["limits"] else ""
+        facts.append(f"{amount:g}{of} {unit} left")
+    if each["expires"] is not None:
+        facts.append("until " + time.strftime("%Y-%m-%d %H:%M", time.localtime(each["expires"])))
+    return "  ".join(facts)

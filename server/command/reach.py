@@ -5,13 +5,17 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mintaka.client import ClientError, Connection, RemoteError, connect
 from mintaka.server.command.faults import CommandFault
+from mintaka.server.command.folder import data_folder
 from mintaka.server.datafolder import running_server
+
+T = TypeVar("T")
 
 STOP_TIMEOUT_S = 10.0
 
@@ -45,6 +49,23 @@ async def reach(data: Path, url: str | None = None, token: str | None = None) ->
                 return
     async with _embedded(data) as (url, http, token), _connected(url, token) as connection:
         yield Reached(connection, http, embedded=True)
+
+
+def speak(
+    work: Callable[[Reached], Awaitable[T]], data: Path | None, url: str | None = None, token: str | None = None
+) -> T:
+    """Do ``work`` with the server that `reach` finds; what it refuses is told as a `CommandFault`."""
+
+    async def reached() -> T:
+        try:
+            async with reach(data_folder(data), url, token) as found:
+                return await work(found)
+        except RemoteError as error:
+            raise CommandFault(error.message) from None
+        except ClientError as error:
+            raise CommandFault(str(error)) from None
+
+    return asyncio.run(reached())
 
 
 @contextlib.asynccontextmanager

@@ -20,7 +20,7 @@ class Socket {
 function world(token: string | undefined) {
   const sockets: Socket[] = [];
   const waits: { ms: number; then: () => void }[] = [];
-  const tokens = { token, forget: vi.fn() };
+  const tokens = { token, forget: vi.fn(), keep: vi.fn() };
   const connection = new Connection(
     {
       openSocket: () => {
@@ -58,6 +58,13 @@ test("the first frame authenticates", async () => {
   await enter({ result: {} });
   expect(latest().sent).toMatchObject([{ method: "auth", params: { token: "abc" } }]);
   expect(connection.state.value).toEqual({ kind: "open" });
+});
+
+test("a token that the server answers with is kept instead of a share link's", async () => {
+  const { connection, enter, tokens } = world("mk_link");
+  connection.connect();
+  await enter({ result: { principal: "guest-1", token: "mt_own" } });
+  expect(tokens.keep).toHaveBeenCalledWith("mt_own");
 });
 
 test("without a token a server that takes guests is open", async () => {

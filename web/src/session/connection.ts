@@ -1,7 +1,7 @@
 import { Store } from "../page/store";
 import { type NotificationHandler, RpcClient } from "../protocol/client";
 import { Fault } from "../protocol/fault";
-import type { Json, JsonObject } from "../protocol/json";
+import { isObject, type Json, type JsonObject } from "../protocol/json";
 import { retryDelay } from "./backoff";
 import type { TokenKeeper } from "./token";
 
@@ -95,7 +95,7 @@ export class Connection {
     try {
       // Without a token this is a guest's connection, if the server takes guests: any method tells.
       if (token === undefined) await client.call("get_capability_metadata");
-      else await client.call("auth", { token });
+      else this.#keep(await client.call("auth", { token }));
     } catch (error) {
       if (this.#client !== client) return;
       if (error instanceof Fault && error.kind === "unauthenticated") this.#lock(client, token !== undefined);
@@ -105,6 +105,12 @@ export class Connection {
     if (this.#client !== client) return;
     this.#attempt = 0;
     this.state.set({ kind: "open" });
+  }
+
+  /** Whoever comes by a share link is answered a token of their own, and is the same guest the next time. */
+  #keep(answer: Json): void {
+    const token = isObject(answer) ? answer["token"] : undefined;
+    if (typeof token === "string") this.#tokens.keep(token);
   }
 
   #lock(client: RpcClient, refused: boolean): void {
