@@ -1,11 +1,14 @@
-"""Hypothesis strategies for scripts: trees as the readers give them, not necessarily meaningful ones."""
+"""Hypothesis strategies for scripts: trees as the readers give them, meaningful or not, and programs that run."""
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from mintaka.lang.forms import FORMS, ArgKind
 from mintaka.lang.limits import allow_deep_recursion
-from mintaka.lang.tree import Call, Data, Group, Literal, Node
+from mintaka.lang.parser import parse
+from mintaka.lang.printer import print_tree
+from mintaka.lang.tree import Call, Data, Group, Literal, Node, from_json
+from tests.reference.programs import Programs
 
 allow_deep_recursion()  # Hypothesis warns of code that does so during a test
 
@@ -61,3 +64,8 @@ def _calls(inner: SearchStrategy[Node]) -> SearchStrategy[Node]:
 
 TREES: SearchStrategy[Node] = st.recursive(DATA.filter(_not_a_list).map(Literal), _calls, max_leaves=12)
 """Trees of calls, forms with the kinds of arguments their readers give them, names of all sorts, and data."""
+
+PROGRAMS: SearchStrategy[Node] = st.randoms(use_true_random=False).map(
+    lambda rng: parse(print_tree(from_json(Programs(rng).program())))
+)
+"""Programs that pass the checker and do something: see `tests.reference.programs`."""
