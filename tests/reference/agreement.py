@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import FunctionType
 from typing import TYPE_CHECKING
 
@@ -126,18 +127,33 @@ async def differences(tree: Node) -> list[str]:
 
 
 def _differ(tree: Node, meant: Told, got: Told, how: str) -> list[str]:
-    if "depth" in (meant.end, got.end) and meant.end != got.end:
-        # A function that calls others takes its link as it begins, also when it would not have called any.
-        meant = defined(tree, replace(BUDGET, depth=BUDGET.depth - 1))
-    if any(isinstance(node, Call) and node.op.startswith("par.") for node in walk(tree)):
+    if got.end == "depth":
+        return _differ_in_depth(tree, meant, got, how)
+    if _parallel(tree):
         meant, got = meant.orderless(), got.orderless()
-    if got.fuel is None or "depth" in (meant.end, got.end):
-        meant = replace(meant, fuel=got.fuel)
+    if got.fuel is None:
+        meant = replace(meant, fuel=None)
     return [
         f"{how}: {name} is {getattr(got, name)!r} and should be {getattr(meant, name)!r}"
         for name in ("end", "value", "said", "effects", "fuel")
         if getattr(meant, name) != getattr(got, name)
     ]
+
+
+def _differ_in_depth(tree: Node, meant: Told, got: Told, how: str) -> list[str]:
+    """A function takes its link of the depth as it begins, if it may call another; one that calls none takes none."""
+    sooner = defined(tree, replace(BUDGET, depth=BUDGET.depth - 1))
+    told = [(run.said, run.effects) for run in (sooner, got, meant)]
+    in_between = all(
+        more[: len(less)] == less for before, after in pairwise(told) for less, more in zip(before, after, strict=True)
+    )
+    if sooner.end == "depth" and (in_between or _parallel(tree)):
+        return []
+    return [f"{how}: ends too deep after {told[1]!r}, but should end with {meant.end} after {told[2]!r}"]
+
+
+def _parallel(tree: Node) -> bool:
+    return any(isinstance(node, Call) and node.op.startswith("par.") for node in walk(tree))
 
 
 def picture(value: object) -> object:
