@@ -19,11 +19,12 @@ from typing import Any
 from blake3 import blake3
 from sqlalchemy import Connection, Select, bindparam, or_, select
 
+from mintaka.capabilities.limits import Limits, Rate
 from mintaka.capabilities.order import Empty
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.restrictions import Restrictions
 from mintaka.runtime.errors import HostFault
-from mintaka.storage.schema import account, cap
+from mintaka.storage.schema import account, cap, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Link:
     expires: float | None
     label: str | None
     accounts: tuple[Account, ...]
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,10 @@ def read_chain(tx: Connection, id: str, *, registry: Registry, key: bytes, now: 
         raise Dead from None
 
 
-def seal(key: bytes, row: Mapping[str, Any], accounts: tuple[tuple[str, int], ...]) -> bytes:
+def seal(key: bytes, row: Mapping[str, Any], limits: Limits) -> bytes:
     """The keyed blake3 hash (key: 32 bytes) over everything about a capability that must never change."""
     facts = [row[name] for name in _SEALED]
-    text = json.dumps([*facts, sorted(accounts)], ensure_ascii=True, separators=(",", ":"))
+    text = json.dumps([*facts, limits.sealed], ensure_ascii=True, separators=(",", ":"))
     return blake3(text.encode(), key=key).digest()
 
 
@@ -144,14 +146,21 @@ def _kin_ids() -> Select[tuple[str]]:
     return select(kin.union(above).c.id)
 
 
-_KIN = select(cap).where(cap.c.id.in_(_kin_ids())).with_for_update(read=True)
+_KIN = (
+    select(cap, rate.c.burst, rate.c.refill_us)
+    .outerjoin(rate, rate.c.cap == cap.c.id)
+    .where(cap.c.id.in_(_kin_ids()))
+    .with_for_update(read=True, of=cap)
+)
 _ACCOUNTS = select(account).where(account.c.cap.in_(_kin_ids()))
 
 
 def _link(row: Mapping[Any, Any], accounts: tuple[Account, ...], registry: Registry, key: bytes, now: float) -> Link:
     if row["revoked"] is not None or (row["expires"] is not None and row["expires"] <= now):
         raise Dead
-    if seal(key, row, tuple((each.unit, each.limit) for each in accounts)) != row["mac"]:
+    rate_of = None if row["burst"] is None else Rate(row["burst"], row["refill_us"])
+    limits = Limits({each.unit: each.limit for each in accounts}, rate_of)
+    if seal(key, row, limits) != row["mac"]:
         raise Dead
     try:
         own = registry.get(row["type"]).restrictions.parse(json.loads(row["own"]), of=row["type"])
@@ -170,4 +179,5 @@ def _link(row: Mapping[Any, Any], accounts: tuple[Account, ...], registry: Regis
         expires=row["expires"],
         label=row["label"],
         accounts=accounts,
+        limits=limits,
     )

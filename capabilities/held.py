@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from mintaka.capabilities.chain import Account, Chain
-from mintaka.capabilities.ledger import people
+from mintaka.capabilities.limits import RATE, Rate, people
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.restrictions import Restrictions
 
@@ -29,6 +29,8 @@ class Held:
     """Effective: the meet of the whole chain."""
     accounts: tuple[Account, ...]
     """The capability's own accounts."""
+    rate: Rate | None
+    """How often it may be used, where that is limited here."""
     left: Mapping[str, int]
     """What can still be used of each unit, whoever above limits it."""
 
@@ -49,6 +51,7 @@ class Held:
             expires=min((link.expires for link in chain.kin.values() if link.expires is not None), default=None),
             restrictions=chain.effective,
             accounts=leaf.accounts,
+            rate=leaf.limits.rate,
             left=chain.left(),
         )
 
@@ -59,7 +62,10 @@ class Held:
             "type": self.type,
             "label": self.label,
             "restrictions": self.restrictions.to_json(),
-            "limits": {each.unit: people(each.unit, each.limit) for each in self.accounts},
+            "limits": {
+                **{each.unit: people(each.unit, each.limit) for each in self.accounts},
+                **({RATE: self.rate.to_json()} if self.rate is not None else {}),
+            },
             "used": {each.unit: people(each.unit, each.reserved + each.spent) for each in self.accounts},
             "left": {unit: people(unit, amount) for unit, amount in self.left.items()},
             "holder": self.holder,

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select, update
 from mintaka.capabilities import ledger, share_links
 from mintaka.capabilities.chain import Chain, no_such_capability
 from mintaka.capabilities.held import Held
-from mintaka.capabilities.ledger import Admission, Published, parse_limits
+from mintaka.capabilities.ledger import Admission, Published
+from mintaka.capabilities.limits import Limits
 from mintaka.capabilities.order import Empty
 from mintaka.capabilities.principals import PrincipalKind
 from mintaka.capabilities.registry import Registry
@@ -115,7 +116,7 @@ class Kernel:
                 own=own,
                 holder=holder,
                 issuer=holder,
-                limits=parse_limits({} if limits is None else limits),
+                limits=Limits.parse(limits),
                 label=label,
                 expires=expires,
             )
@@ -357,7 +358,7 @@ class Kernel:
             holder=holder,
             issuer=parent.holder,
             depth=self._below(chain),
-            limits=parse_limits({} if limits is None else limits),
+            limits=Limits.parse(limits),
             label=label,
             expires=expires,
         )

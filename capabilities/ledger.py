@@ -8,15 +8,12 @@ calls; the database itself holds the first (a CHECK), `charge` rows remember the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, case, func, insert, select, update
 
 from mintaka.capabilities.chain import Chain
-from mintaka.capabilities.order import EXACT
+from mintaka.capabilities.limits import CONCURRENT, RATE, Limits, people
 from mintaka.runtime.errors import HostFault
-from mintaka.storage.schema import account, asset, charge, invocation
-
-MEGA = 1_000_000
-"""Pixel-steps in a megapixel-step, the unit of compute that people see."""
+from mintaka.storage.schema import account, asset, charge, invocation, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +37,21 @@ class Published:
     height: int
 
 
-def parse_limits(data: object) -> dict[str, int]:
-    """Limits as a person writes them, ``{"compute": 200.0, "uses": 10}`` with compute in megapixel-steps, in units.
-
-    Raises HostFault ``invalid_params``.
-    """
-    if not isinstance(data, Mapping):
-        raise HostFault('limits are an object, such as {"compute": 200}', kind="invalid_params", hint="pass an object")
-    limits = {}
-    for unit, value in data.items():
-        if unit not in SCALE:
-            raise HostFault(
-                f"there is no limit `{unit}`; there are {', '.join(SCALE)}",
-                kind="invalid_params",
-                hint=f"use {' or '.join(SCALE)}",
-                data={"limit": unit},
-            )
-        number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
-        scaled = number * SCALE[unit]
-        if not 1 <= scaled <= EXACT or (unit == "uses" and scaled != int(scaled)):
-            raise HostFault(
-                f"limit `{unit}` takes {WANTS[unit]}", kind="invalid_params", data={"limit": unit}, hint=WANTS[unit]
-            )
-        limits[unit] = int(scaled)
-    return limits
-
-
-SCALE: Mapping[str, int] = {"compute": MEGA, "uses": 1}
-WANTS: Mapping[str, str] = {"compute": "a number of megapixel-steps above 0", "uses": "a whole number, 1 or more"}
-
-
-def people(unit: str, amount: int) -> int | float:
-    """An amount of a unit as people see it: compute in megapixel-steps."""
-    return amount / MEGA if unit == "compute" else amount
-
-
-def open_accounts(tx: Connection, cap: str, limits: Mapping[str, int]) -> None:
-    """Open an account a limit for a new capability."""
-    for unit, limit in limits.items():
+def open_accounts(tx: Connection, cap: str, limits: Limits) -> None:
+    """Open what a new capability's limits need."""
+    for unit, limit in limits.accounts.items():
         tx.execute(insert(account).values(cap=cap, unit=unit, limit=limit, reserved=0, spent=0))
+    if limits.rate is not None:
+        tx.execute(insert(rate).values(cap=cap, burst=limits.rate.burst, refill_us=limits.rate.refill_us, next_us=0))
 
 
 def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> None:
-    """Reserve what the call may use at most, on every account of the chain.
+    """Reserve what the call may use at most, on every account of the chain, and count it against every rate.
 
-    Raises HostFault ``no_budget`` with what it costs and what is left; the caller's transaction must then roll back.
+    Raises HostFault ``no_budget`` with what it costs and what is left, or ``busy`` where it would be too many at once
+    or too soon; the caller's transaction must then roll back.
     """
+    _take_turn(tx, chain, round(now * 1e6))
     tx.execute(
         insert(invocation).values(
             id=admission.id,
@@ -96,7 +62,7 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
             admitted=now,
         )
     )
-    for unit, amount in admission.charges.items():
+    for unit, amount in {**admission.charges, CONCURRENT: 1}.items():
         payers = [link.id for link in chain.kin.values() if any(each.unit == unit for each in link.accounts)]
         if not payers:
             continue
@@ -107,7 +73,7 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
             .values(reserved=account.c.reserved + amount)
         )
         if paid.rowcount != len(payers):
-            raise no_budget(unit, amount, chain.left()[unit])
+            raise _too_many(chain) if unit == CONCURRENT else no_budget(unit, amount, chain.left()[unit])
         rows = [{"invocation": admission.id, "cap": payer, "unit": unit, "amount": amount} for payer in payers]
         tx.execute(insert(charge), rows)
 
@@ -115,7 +81,7 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
 def settle(tx: Connection, id: str, spent: Mapping[str, int], now: float) -> None:
     """Turn what call ``id`` reserved into what it spent, which is no more than that. Raises ValueError otherwise."""
     for unit, amount in _finish(tx, id, "settled", now).items():
-        actual = spent.get(unit, amount)
+        actual = 0 if unit == CONCURRENT else spent.get(unit, amount)
         if not 0 <= actual <= amount:
             raise ValueError(f"a call that reserved {amount} of {unit} cannot spend {actual}")
         _move(tx, id, unit, reserved=-amount, spent=actual)
@@ -157,6 +123,39 @@ def no_budget(unit: str, cost: int, left: int) -> HostFault:
         kind="no_budget",
         hint="ask for a smaller picture, fewer steps or a smaller batch" if unit == "compute" else "ask for a new one",
         data={"unit": unit, "cost": people(unit, cost), "left": people(unit, left)},
+    )
+
+
+def _take_turn(tx: Connection, chain: Chain, now_us: int) -> None:
+    """Count a call against every rate of the chain (the generic cell rate algorithm, ITU-T I.371)."""
+    limited = [link.id for link in chain.kin.values() if link.limits.rate is not None]
+    if not limited:
+        return
+    starts = case((rate.c.next_us > now_us, rate.c.next_us), else_=now_us)
+    taken = tx.execute(
+        update(rate)
+        .where(rate.c.cap.in_(limited), starts + rate.c.refill_us - now_us <= rate.c.burst * rate.c.refill_us)
+        .values(next_us=starts + rate.c.refill_us)
+    )
+    if taken.rowcount == len(limited):
+        return
+    free_us = rate.c.next_us - (rate.c.burst - 1) * rate.c.refill_us - now_us
+    wait_us = tx.execute(select(func.max(free_us)).where(rate.c.cap.in_(limited))).scalar_one()
+    raise HostFault(
+        f"this is too soon after the calls before; the next is free in {wait_us / 1e6:.1f} s",
+        kind="busy",
+        hint="wait a little, or ask for a higher rate",
+        data={"limit": RATE, "retry_after_ms": max(1, -(-wait_us // 1000))},
+    )
+
+
+def _too_many(chain: Chain) -> HostFault:
+    most = min(each.limit for link in chain.kin.values() for each in link.accounts if each.unit == CONCURRENT)
+    return HostFault(
+        f"this does {most} at a time, and as many are running",
+        kind="busy",
+        hint="try again when one of them has ended",
+        data={"limit": CONCURRENT, "value": most, "retry_after_ms": 1000},
     )
 
 

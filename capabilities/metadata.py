@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from mintaka.capabilities.arguments import TYPES, Options, Parameter, camel, extra, field_type
 from mintaka.capabilities.held import Held
-from mintaka.capabilities.ledger import people
+from mintaka.capabilities.limits import people
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import Method, Registry
 from mintaka.capabilities.restrictions import Restrictions

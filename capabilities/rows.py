@@ -3,7 +3,7 @@
 Every method takes the transaction it is part of, so that what was read is still so when it is acted upon.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,11 +12,14 @@ from sqlalchemy import CTE, Connection, Select, insert, or_, select, update
 from mintaka.capabilities import ledger
 from mintaka.capabilities.chain import Chain, Dead, no_such_capability, read_chain, seal
 from mintaka.capabilities.held import Held
+from mintaka.capabilities.limits import Limits
 from mintaka.capabilities.principals import PrincipalKind
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.restrictions import Restrictions
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.schema import cap, principal
+
+NO_LIMITS = Limits()
 
 
 class Rows:
@@ -89,7 +92,7 @@ class Rows:
         parent: str | None = None,
         mint: str | None = None,
         depth: int = 0,
-        limits: Mapping[str, int] | None = None,
+        limits: Limits = NO_LIMITS,
         label: str | None = None,
         expires: float | None = None,
     ) -> str:
@@ -107,17 +110,15 @@ class Rows:
             "expires": expires,
             "label": label,
         }
-        accounts = limits or {}
-        tx.execute(insert(cap).values(**row, mac=seal(self._key, row, tuple(accounts.items()))))
-        ledger.open_accounts(tx, str(row["id"]), accounts)
+        tx.execute(insert(cap).values(**row, mac=seal(self._key, row, limits)))
+        ledger.open_accounts(tx, str(row["id"]), limits)
         return str(row["id"])
 
     def move(self, tx: Connection, chain: Chain, to: str) -> None:
         """Make ``to`` the holder of the chain's end, which is sealed anew."""
         leaf = chain.leaf
         row = dict(tx.execute(select(cap).where(cap.c.id == leaf.id)).mappings().one()) | {"holder": to}
-        accounts = tuple((each.unit, each.limit) for each in leaf.accounts)
-        tx.execute(update(cap).where(cap.c.id == leaf.id).values(holder=to, mac=seal(self._key, row, accounts)))
+        tx.execute(update(cap).where(cap.c.id == leaf.id).values(holder=to, mac=seal(self._key, row, leaf.limits)))
 
     def new_id(self, prefix: str) -> str:
         """A name that nobody can guess: ``prefix`` and 128 random bits."""

@@ -1,7 +1,7 @@
 """The tables. A change here comes with a migration in ``storage/migrations/versions`` and a new `REVISION`.
 
 principal ── token                          who, and how they sign in
-    └─────── cap ── account                 what they may do, and how much of it is left
+    └─────── cap ── account, rate           what they may do, how much of it is left, and how often
               ├──── share_link              tokens that can be redeemed for some of it
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
@@ -102,6 +102,18 @@ share_link = Table(
     CheckConstraint("redemptions >= 0", name="redemptions"),
 )
 """A token that can be redeemed for a child of ``cap``: its blake3 hash, and how often still, where that is bounded."""
+
+rate = Table(
+    "rate",
+    metadata,
+    Column("cap", ForeignKey("cap.id"), primary_key=True),
+    Column("burst", Integer, nullable=False),
+    Column("refill_us", BigInteger, nullable=False),
+    Column("next_us", BigInteger, nullable=False),
+    CheckConstraint("burst > 0 AND refill_us > 0", name="positive"),
+)
+"""How often a capability and everything made from it may be used: ``burst`` calls at once, one more each ``refill_us``
+microseconds. ``next_us`` is the time, in microseconds since the epoch, by which all that was taken will be refilled."""
 
 invocation = Table(
     "invocation",

@@ -20,7 +20,8 @@ from mintaka.capabilities.diffusion.request import (
     visible,
 )
 from mintaka.capabilities.images import Image
-from mintaka.capabilities.ledger import MEGA, Published, no_budget
+from mintaka.capabilities.ledger import Published, no_budget
+from mintaka.capabilities.limits import MEGA
 from mintaka.capabilities.metadata import Offers
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import Effect, capability, method

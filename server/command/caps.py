@@ -56,6 +56,8 @@ def share(
     ] = None,
     compute: Annotated[float | None, typer.Option(help="Megapixel-steps, for all who hold of it together.")] = None,
     uses: Annotated[int | None, typer.Option(min=1, help="Calls, for all who hold of it together.")] = None,
+    concurrent: Annotated[int | None, typer.Option(min=1, help="Calls that run at the same time.")] = None,
+    per_minute: Annotated[float | None, typer.Option(help="Calls a minute; as many may come at once.")] = None,
     expires: Annotated[str | None, typer.Option(help="When it ends: 30m, 12h, 7d, 2w.")] = None,
     times: Annotated[int | None, typer.Option(min=1, help="How often the link can be opened.")] = None,
     label: Annotated[str | None, typer.Option(help="What you call it.")] = None,
@@ -81,7 +83,10 @@ def share(
         **({"max_steps": max_steps} if max_steps else {}),
         **dict(_restriction(each) for each in restrict or ()),
     }
-    limits = {name: amount for name, amount in (("compute", compute), ("uses", uses)) if amount is not None}
+    given = {"compute": compute, "uses": uses, "concurrent": concurrent}
+    limits: dict[str, object] = {name: amount for name, amount in given.items() if amount is not None}
+    if per_minute is not None:
+        limits["rate"] = {"per_s": per_minute / 60, "burst": max(1, int(per_minute))}
     params: dict[str, object] = {"restrictions": restrictions, "limits": limits}
     if label is not None:
         params["label"] = label

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from mintaka.capabilities.kernel import MINT, Kernel
-from mintaka.capabilities.ledger import MEGA, Admission
+from mintaka.capabilities.ledger import Admission
+from mintaka.capabilities.limits import MEGA
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.order import Allowed, AtMost
 from mintaka.capabilities.registry import Effect, Registry, capability, method
@@ -67,7 +68,9 @@ class Known:
     delegated: bool
     rules: dict[str, Any]
     expires: float | None
-    limits: dict[str, int]
+    limits: dict[str, Any]
+    refilled: float = 0.0
+    """When all that its rate gave out will have come back."""
     used: dict[str, int] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     revoked: bool = False
@@ -154,7 +157,25 @@ class History:
             self.known[each].used.get(unit, 0) + self.known[each].held.get(unit, 0) + costs.get(unit, 0) > limit
             for each in self.up(id)
             for unit, limit in self.known[each].limits.items()
+            if unit in costs
         )
+
+    def too_soon(self, id: str) -> bool:
+        """Whether a rate on the way up does not let a call begin now; a second each, `burst` at once."""
+        limited = [each for each in map(self.known.get, self.up(id)) if each is not None and "rate" in each.limits]
+        return any(max(each.refilled, self.now) + 1 - self.now > each.limits["rate"]["burst"] for each in limited)
+
+    def answer_to_a_call(self, id: str, costs: dict[str, int]) -> str:
+        if self.too_soon(id):
+            return "busy"
+        if self.short(id, costs):
+            return "no_budget"
+        return "busy" if self.short(id, {"concurrent": 1}) else "ok"
+
+    def begin(self, id: str) -> None:
+        for each in map(self.known.get, self.up(id)):
+            if each is not None and "rate" in each.limits:
+                each.refilled = max(each.refilled, self.now) + 1
 
     def banned(self, id: str, ban: str) -> bool:
         return any(each.rules.get(ban, False) for each in self.links(id))
@@ -188,8 +209,12 @@ class History:
             rules["colours"] = self.random.sample(COLOURS, self.random.choice([1, 2, 2, 2]))
         return rules
 
-    def limits(self) -> dict[str, int]:
-        limits = {}
+    def limits(self) -> dict[str, Any]:
+        limits: dict[str, Any] = {}
+        if self.sometimes(0.05):
+            limits["concurrent"] = self.random.randint(1, 3)
+        if self.sometimes(0.05):
+            limits["rate"] = {"per_s": 1, "burst": self.random.randint(1, 3)}
         if self.sometimes(0.2):
             limits["compute"] = self.random.randint(1, 20)
         if self.sometimes(0.2):
@@ -280,7 +305,7 @@ class History:
         if gone or self.known[authority].type != MINT:
             expected = "no_such_capability" if gone else "denied"
         else:
-            expected = "no_budget" if self.short(authority, {"uses": 1}) else "ok"
+            expected = self.answer_to_a_call(authority, {"uses": 1})
         held = self.expect(
             expected,
             ("mint", person, authority, rules, limits),
@@ -288,6 +313,7 @@ class History:
         )
         if held is not None:
             self.known[held.id] = Known(person, "toy", [authority], False, rules, None, limits)
+            self.begin(authority)
             for payer in self.up(authority):
                 self.known[payer].used["uses"] = self.known[payer].used.get("uses", 0) + 1
 
@@ -318,7 +344,7 @@ class History:
         elif toy and self.forbidden(id, asked):
             expected = "denied"
         else:
-            expected = "no_budget" if self.short(id, costs) else "ok"
+            expected = self.answer_to_a_call(id, costs)
         charges = {"compute": costs["compute"] * MEGA, "uses": 1}
         admission = self.expect(
             expected,
@@ -327,8 +353,9 @@ class History:
         )
         if admission is not None:
             self.running[admission.id] = (admission, list(self.up(id)))
+            self.begin(id)
             for payer in self.up(id):
-                for unit, amount in costs.items():
+                for unit, amount in {**costs, "concurrent": 1}.items():
                     self.known[payer].held[unit] = self.known[payer].held.get(unit, 0) + amount
 
     def settle(self) -> None:
@@ -367,7 +394,7 @@ class History:
 
     def end(self, admission: Admission, spent: dict[str, int]) -> None:
         _, payers = self.running.pop(admission.id)
-        reserved = {"compute": admission.charges["compute"] // MEGA, "uses": 1}
+        reserved = {"compute": admission.charges["compute"] // MEGA, "uses": 1, "concurrent": 1}
         for payer in payers:
             for unit, amount in reserved.items():
                 self.known[payer].held[unit] -= amount
@@ -387,7 +414,7 @@ class History:
             assert row.reserved + row.spent <= row.limit == known.limits[row.unit] * scale, self.log
             assert row.reserved == row.running == known.held.get(row.unit, 0) * scale, self.log
             assert row.spent == known.used.get(row.unit, 0) * scale, self.log
-        assert len(rows) == sum(len(each.limits) for each in self.known.values()), self.log
+        assert len(rows) == sum(len(each.limits.keys() - {"rate"}) for each in self.known.values()), self.log
 
 
 @settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # a seed has no parts

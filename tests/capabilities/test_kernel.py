@@ -7,7 +7,8 @@ from sqlalchemy import delete, insert, select, update
 
 from mintaka.capabilities.chain import seal
 from mintaka.capabilities.kernel import MAX_DEPTH, Kernel
-from mintaka.capabilities.ledger import MEGA, Published
+from mintaka.capabilities.ledger import Published
+from mintaka.capabilities.limits import MEGA, Limits
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.registry import Registry
 from mintaka.runtime.errors import HostFault
@@ -15,6 +16,10 @@ from mintaka.storage.database import Database
 from mintaka.storage.schema import account, cap, charge
 
 GENERATE = "diffusers.generate"
+
+
+def admit(world: Any, id: str) -> Any:
+    return world.kernel.admit("ann", id, "textToImage", {}, {"uses": 1})
 
 
 def kind_of(refused: Any) -> str:
@@ -140,7 +145,7 @@ def hand_over(world: Any, id: str, holder: str) -> None:
     """Give a capability to somebody else, sealed as the kernel itself would."""
     with world.database.write() as tx:
         row = dict(tx.execute(select(cap).where(cap.c.id == id)).mappings().one()) | {"holder": holder}
-        tx.execute(update(cap).where(cap.c.id == id).values(holder=holder, mac=seal(bytes(range(32)), row, ())))
+        tx.execute(update(cap).where(cap.c.id == id).values(holder=holder, mac=seal(bytes(range(32)), row, Limits())))
 
 
 def test_minting_makes_what_the_namespace_covers_and_dies_with_its_authority(world: Any) -> None:
@@ -295,7 +300,7 @@ def test_a_row_of_another_version_that_makes_no_sense_here_is_dead(world: Any, f
         "depth": 2, "created": 0.0, "expires": None, **facts,
     }  # fmt: skip
     with world.database.write() as tx:
-        tx.execute(insert(cap).values(**row, mac=seal(bytes(range(32)), row, ())))
+        tx.execute(insert(cap).values(**row, mac=seal(bytes(range(32)), row, Limits())))
     assert kind_of(lambda: world.kernel.describe("ann", "c_other")) == "no_such_capability"
 
 
@@ -314,3 +319,44 @@ def test_released_calls_leave_a_record_of_what_they_held(world: Any) -> None:
     with world.database.read() as tx:
         assert len(tx.execute(select(charge)).all()) == 3
     assert world.kernel.describe("ann", limited.id).left == {"uses": 1}
+
+
+def test_only_so_many_calls_run_at_once_under_the_whole_chain(world: Any) -> None:
+    wide = world.kernel.delegate("ann", root(world), {}, {"concurrent": 2})
+    narrow = world.kernel.delegate("ann", wide.id, {}, {"concurrent": 1})
+    first = admit(world, narrow.id)
+    assert kind_of(lambda: admit(world, narrow.id)) == "busy"
+    second = admit(world, wide.id)
+    assert kind_of(lambda: admit(world, wide.id)) == "busy"
+    world.kernel.settle(first, {})
+    world.kernel.release(second)
+    assert world.kernel.describe("ann", narrow.id).left == {"concurrent": 1}
+    assert admit(world, narrow.id) is not None
+
+
+def test_calls_come_no_more_often_than_every_rate_of_the_chain_lets_them(world: Any) -> None:
+    wide = world.kernel.delegate("ann", root(world), {}, {"rate": {"per_s": 0.5, "burst": 2}})
+    narrow = world.kernel.delegate("ann", wide.id, {}, {"rate": {"per_s": 10}})
+    admit(world, narrow.id)
+    assert kind_of(lambda: admit(world, narrow.id)) == "busy"
+    world.clock.now += 0.1
+    admit(world, narrow.id)
+    with pytest.raises(HostFault) as caught:
+        admit(world, wide.id)
+    assert caught.value.data["retry_after_ms"] == 1900
+    world.clock.now += 1.9
+    admit(world, wide.id)
+    assert wide.to_json()["limits"] == {"rate": {"burst": 2, "per_s": 0.5}}
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"concurrent": 0}, {"concurrent": 1.5}, {"concurrent": True}, {"rate": 1}, {"rate": {}}, {"rate": {"per_s": 0}},
+        {"rate": {"per_s": 1, "burst": 0}}, {"rate": {"per_s": 1, "burst": 1.5}}, {"rate": {"per_s": 1, "each": 2}},
+        {"uses": float("nan")}, {"compute": 1e300}, {"compute": "5"}, {"speed": 1}, [],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_limits_that_are_none_are_refused(world: Any, limits: object) -> None:
+    assert kind_of(lambda: world.kernel.delegate("ann", root(world), {}, limits)) == "invalid_params"

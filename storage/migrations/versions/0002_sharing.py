@@ -1,4 +1,4 @@
-"""Handing capabilities to others: kinds of principals, their tokens, and share links."""
+"""Handing capabilities to others: kinds of principals, their tokens, share links, and rates."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Say what kind each principal is, and make the tables of tokens and share links."""
+    """Say what kind each principal is, and make the tables of tokens, share links and rates."""
     op.add_column("principal", sa.Column("kind", sa.String(20), nullable=False, server_default="user"))
     op.execute("UPDATE principal SET kind = 'owner' WHERE name = 'owner'")
     op.create_table(
@@ -27,4 +27,12 @@ def upgrade() -> None:
         sa.Column("cap", sa.String(40), sa.ForeignKey("cap.id"), nullable=False, index=True),
         sa.Column("redemptions", sa.Integer),
         sa.CheckConstraint("redemptions >= 0", name="redemptions"),
+    )
+    op.create_table(
+        "rate",
+        sa.Column("cap", sa.String(40), sa.ForeignKey("cap.id"), primary_key=True),
+        sa.Column("burst", sa.Integer, nullable=False),
+        sa.Column("refill_us", sa.BigInteger, nullable=False),
+        sa.Column("next_us", sa.BigInteger, nullable=False),
+        sa.CheckConstraint("burst > 0 AND refill_us > 0", name="positive"),
     )
