@@ -13,6 +13,7 @@ bin := $(venv)/bin
 runtime := $(venv)/.runtime
 tools := $(venv)/.tools
 browser := $(venv)/.browser
+fuzzer := $(venv)/.fuzzer
 bundle := web/dist/index.html
 web_sources := $(shell find web/src web/public web/index.html web/*.json web/*.ts web/*.js web/.npmrc 2>/dev/null)
 
@@ -44,8 +45,10 @@ check: $(tools) web ## Format, lint, types, import contract
 bench: $(tools) ## Print measured ratios (docs/performance.md keeps the last ones)
 	@for file in bench/*.py; do echo "== $$file"; $(bin)/python $$file || exit 1; done
 
-fuzz: $(tools) ## Throw random programs and frames at the parser, the checker and the runtime (SECONDS=60)
-	$(bin)/python fuzz/scripts.py $(or $(SECONDS),60)
+fuzz: $(fuzzer) ## Fuzz the readers and the ops, and compare programs with the reference (SECONDS=60, PROGRAMS=50000)
+	$(bin)/python -m fuzz.readers $(or $(SECONDS),60)
+	$(bin)/python -m fuzz.ops $(or $(SECONDS),60)
+	$(bin)/python -m fuzz.differential $(or $(PROGRAMS),50000)
 
 docs: $(tools) ## Write docs/reference from the ops and the capabilities
 	$(bin)/python docs/generate.py
@@ -77,6 +80,10 @@ $(runtime): pyproject.toml $(venv)/pyvenv.cfg
 $(tools): $(runtime)
 	@echo "Installing the development tools …"
 	@$(bin)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(fuzzer): $(tools)
+	@$(bin)/python -m pip install --quiet --group fuzz || { echo "make fuzz needs atheris, which has no build for this Python or system; the other targets run alone: $(bin)/python -m fuzz.ops, $(bin)/python -m fuzz.differential." >&2; exit 1; }
 	@touch $@
 
 $(browser): $(tools)

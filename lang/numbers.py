@@ -18,6 +18,6 @@ def number(value: int | float) -> int | float:
     if -MAX_INTEGER <= value <= MAX_INTEGER:
         return value
     try:
-        return float(value)
+        return number(float(value))  # 2^53 + 1 is the double 2^53, and so an integer again
     except OverflowError:
         return math.inf if value > 0 else -math.inf
