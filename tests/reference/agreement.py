@@ -113,16 +113,17 @@ async def differences(tree: Node) -> list[str]:
     # Which of several tasks makes the last call that is allowed depends on their order.
     budget = replace(BUDGET, calls=100_000) if parallel else BUDGET
     meant = defined(tree, budget)
+    sooner = defined(tree, replace(budget, depth=budget.depth - 1))
     program = compile_tree(tree, OPS)
     found = []
     for slice_length in (64, SLICE):
         got = await compiled(program, budget, slice_length)
-        found += _differ(tree, meant, got, f"slices of {slice_length}", parallel)
+        found += _differ(meant, sooner, got, f"slices of {slice_length}", parallel)
     fuel = meant.fuel
     if fuel is None or {"fuel", "depth"} & {meant.end, got.end}:
         return found
     exact = replace(budget, fuel=max(1, fuel))
-    found += _differ(tree, meant, await compiled(program, exact), f"exactly {fuel} units of fuel", parallel)
+    found += _differ(meant, sooner, await compiled(program, exact), f"exactly {fuel} units of fuel", parallel)
     if fuel > 1:
         short = await compiled(program, replace(budget, fuel=fuel - 1), 64)
         if short.end != "fuel":
@@ -130,9 +131,9 @@ async def differences(tree: Node) -> list[str]:
     return found
 
 
-def _differ(tree: Node, meant: Told, got: Told, how: str, parallel: bool) -> list[str]:
+def _differ(meant: Told, sooner: Told, got: Told, how: str, parallel: bool) -> list[str]:
     if got.end == "depth":
-        return _differ_in_depth(tree, meant, got, how, parallel)
+        return _differ_in_depth(meant, sooner, got, how, parallel)
     if parallel:
         meant, got = meant.orderless(), got.orderless()
         if meant.end == got.end == "fuel":  # how far each task came is not defined
@@ -146,9 +147,11 @@ def _differ(tree: Node, meant: Told, got: Told, how: str, parallel: bool) -> lis
     ]
 
 
-def _differ_in_depth(tree: Node, meant: Told, got: Told, how: str, parallel: bool) -> list[str]:
-    """A function takes its link of the depth as it begins, if it may call another; one that calls none takes none."""
-    sooner = defined(tree, replace(BUDGET, depth=BUDGET.depth - 1))
+def _differ_in_depth(meant: Told, sooner: Told, got: Told, how: str, parallel: bool) -> list[str]:
+    """A function that may call another needs room for it from the beginning; one that calls none needs no room.
+
+    So a run ends no later than the reference, and no ``sooner`` than the reference does with one level less.
+    """
     told = [(run.said, run.effects) for run in (sooner, got, meant)]
     in_between = all(
         more[: len(less)] == less for before, after in pairwise(told) for less, more in zip(before, after, strict=True)
