@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Connection, select, update
 
 from mintaka.capabilities import ledger, share_links
+from mintaka.capabilities.audit import Audit, Deed, Event
 from mintaka.capabilities.chain import Chain, no_such_capability
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.ledger import Admission, Published
 from mintaka.capabilities.limits import Limits
-from mintaka.capabilities.order import Empty
+from mintaka.capabilities.order import Empty, Json
 from mintaka.capabilities.principals import PrincipalKind
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.restrictions import nothing_left
@@ -52,6 +53,7 @@ class Kernel:
         self._database = database
         self._clock = clock
         self._token_bytes = token_bytes
+        self._audit = Audit(key)
         self._rows = Rows(registry, clock=clock, token_bytes=token_bytes, key=key)
 
     # Making capabilities
@@ -67,6 +69,7 @@ class Kernel:
             for kind in self.registry:
                 if kind.name not in roots:
                     id = self._rows.insert(tx, type=kind.name, own=kind.restrictions(), holder=holder, issuer=holder)
+                    self._record(tx, Deed.ROOTED, holder, id)
                     roots[kind.name] = Held.of(self._rows.live(tx, holder, id))
             return list(roots.values())
 
@@ -120,6 +123,7 @@ class Kernel:
                 label=label,
                 expires=expires,
             )
+            self._record(tx, Deed.MINTED, holder, id, by=authority, type=type)
             return Held.of(self._rows.live(tx, holder, id))
 
     def delegate(
@@ -142,6 +146,7 @@ class Kernel:
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
             id = self._child(tx, chain, holder, restrictions, limits, label, expires)
+            self._record(tx, Deed.DELEGATED, holder, id, of=cap)
             return Held.of(self._rows.live(tx, holder, id))
 
     # Handing them to others
@@ -165,9 +170,9 @@ class Kernel:
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
             self._may_give(tx, chain, to)
-            return Held.of(
-                self._rows.read(tx, self._child(tx, chain, to, restrictions, limits, label, expires)),
-            )
+            id = self._child(tx, chain, to, restrictions, limits, label, expires)
+            self._record(tx, Deed.SHARED, holder, id, of=cap, to=to)
+            return Held.of(self._rows.read(tx, id))
 
     def give(self, holder: str, cap: str, to: str) -> None:
         """Let principal ``to`` hold a capability instead of its holder, who can do nothing with it from then on.
@@ -179,6 +184,7 @@ class Kernel:
             chain = self._rows.live(tx, holder, cap)
             self._may_give(tx, chain, to)
             self._rows.move(tx, chain, to)
+            self._record(tx, Deed.GIVEN, holder, cap, to=to)
 
     def export(
         self,
@@ -206,9 +212,9 @@ class Kernel:
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
             chain.permit({"no_give": True})
-            child = Held.of(
-                self._rows.live(tx, holder, self._child(tx, chain, holder, restrictions, limits, label, expires))
-            )
+            id = self._child(tx, chain, holder, restrictions, limits, label, expires)
+            self._record(tx, Deed.EXPORTED, holder, id, of=cap)
+            child = Held.of(self._rows.live(tx, holder, id))
             return child, share_links.make(tx, child.id, self._token_bytes, redemptions)
 
     def redeem(self, redeemer: str, token: str) -> Held:
@@ -229,6 +235,7 @@ class Kernel:
                 issuer=link.holder,
                 depth=self._below(chain),
             )
+            self._record(tx, Deed.REDEEMED, redeemer, id, of=link.id)
             return Held.of(self._rows.live(tx, redeemer, id))
 
     # Taking them back
@@ -244,6 +251,7 @@ class Kernel:
                 raise no_such_capability()
             dying = sum(self._rows.is_live(tx, each) for each in self._rows.descent(tx, id))
             tx.execute(update(cap).where(cap.c.id == id).values(revoked=self._clock(), revoked_by=revoker))
+            self._record(tx, Deed.REVOKED, revoker, id, ended=dying)
             return dying
 
     def drop(self, holder: str, cap: str) -> int:
@@ -274,6 +282,16 @@ class Kernel:
         with self._database.read() as tx:
             found = select(asset.c.name).where(asset.c.owner == name, asset.c.name == asset_name).limit(1)
             return tx.execute(found).first() is not None
+
+    def audit(self, after: int = 0, count: int | None = None) -> list[Event]:
+        """The audit log after entry number ``after``, the oldest first."""
+        with self._database.read() as tx:
+            return list(self._audit.read(tx, after, count))
+
+    def audit_broken_at(self) -> int | None:
+        """The number of the first entry of the audit log that is not what was written; None where all are."""
+        with self._database.read() as tx:
+            return self._audit.broken_at(tx)
 
     # Using
 
@@ -314,21 +332,31 @@ class Kernel:
             self._rows.live(tx, admission.principal, admission.cap)
             ledger.settle(tx, admission.id, spent, self._clock())
             ledger.publish(tx, admission, results)
+            used: dict[str, Json] = {unit: spent.get(unit, amount) for unit, amount in admission.charges.items()}
+            self._record_end(tx, Deed.USED, admission, spent=used)
 
     def release(self, admission: Admission) -> None:
         """End a call that failed or was cancelled: give back all it reserved."""
         with self._database.write() as tx:
             ledger.release(tx, admission.id, self._clock())
+            self._record_end(tx, Deed.FAILED, admission)
 
     def recover(self) -> int:
         """After a crash, release every call that was running then; how many. Call before any call is admitted."""
         with self._database.write() as tx:
             lost = ledger.running(tx)
-            for id in lost:
-                ledger.release(tx, id, self._clock())
+            for each in lost:
+                ledger.release(tx, each.id, self._clock())
+                self._record_end(tx, Deed.LOST, each)
             return len(lost)
 
-    # Rules of handing on
+    # Within a transaction
+
+    def _record(self, tx: Connection, deed: Deed, actor: str, cap: str, **data: Json) -> None:
+        self._audit.record(tx, self._clock(), deed, actor, cap, **data)
+
+    def _record_end(self, tx: Connection, deed: Deed, call: Admission, **data: Json) -> None:
+        self._record(tx, deed, call.principal, call.cap, call=call.id, method=call.method, **data)
 
     def _child(
         self,

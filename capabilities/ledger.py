@@ -110,9 +110,10 @@ def publish(tx: Connection, admission: Admission, results: Sequence[Published]) 
         )
 
 
-def running(tx: Connection) -> list[str]:
-    """The calls that were admitted and have not ended."""
-    return list(tx.execute(select(invocation.c.id).where(invocation.c.state == "running")).scalars())
+def running(tx: Connection) -> list[Admission]:
+    """The calls that were admitted and have not ended; their charges are left out."""
+    rows = tx.execute(select(invocation).where(invocation.c.state == "running").order_by(invocation.c.id)).all()
+    return [Admission(row.id, row.cap, row.principal, row.method, {}) for row in rows]
 
 
 def no_budget(unit: str, cost: int, left: int) -> HostFault:

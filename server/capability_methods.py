@@ -56,6 +56,13 @@ class RedeemParams(Params):
     token: str = Field(max_length=1024)
 
 
+class AuditParams(Params):
+    """Which entries."""
+
+    after: int = Field(default=0, ge=0, description="The number of the last entry known")
+    count: int = Field(default=1000, ge=1, le=10_000, description="The most to tell")
+
+
 class CapabilityMethods:
     """``capabilities.…``, ``get_capability_metadata`` and ``models.list``."""
 
@@ -151,6 +158,18 @@ class CapabilityMethods:
         """End a capability and everything made from it; how many those were."""
         session = caller.session
         return Reply({"revoked": self._kernel.revoke(session.principal, self._resolve(session, params.cap))})
+
+    @rpc_method("capabilities.audit")
+    async def audit(self, caller: Caller, params: AuditParams) -> Reply:
+        """The audit log, for the owner: who did what with which capability, the oldest first."""
+        caller.require_owner()
+        return Reply([each.to_json() for each in self._kernel.audit(params.after, params.count)])
+
+    @rpc_method("capabilities.verify_audit")
+    async def verify_audit(self, caller: Caller, params: Nothing) -> Reply:
+        """Whether the audit log is what was written, for the owner: the number of the first entry that is not."""
+        caller.require_owner()
+        return Reply({"broken_at": await asyncio.to_thread(self._kernel.audit_broken_at)})
 
     @rpc_method("get_capability_metadata")
     async def get_capability_metadata(self, caller: Caller, params: Nothing) -> Reply:

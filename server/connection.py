@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from mintaka.capabilities.principals import OWNER
 from mintaka.server import rpc
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import Faults
@@ -54,6 +55,11 @@ class Caller:
                 "and keeps it in the file `token` of the data folder.",
             )
         return self.connection.session
+
+    def require_owner(self) -> None:
+        """Refuse everybody but the owner of the server. Raises `Fault` (unauthenticated, denied)."""
+        if self.session.principal != OWNER:
+            raise Fault(Kind.DENIED, "Only the owner of this server may do that. Ask whoever runs it.")
 
 
 Dispatch = Callable[[Caller, str, Mapping[str, object] | Sequence[object]], Awaitable[Reply]]

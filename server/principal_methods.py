@@ -49,7 +49,7 @@ class PrincipalMethods:
     @rpc_method("principals.create")
     async def create(self, caller: Caller, params: CreateParams) -> Reply:
         """Make a principal with a token, which is told this once."""
-        _owner_only(caller)
+        caller.require_owner()
         if params.kind not in (PrincipalKind.USER, PrincipalKind.SERVICE):
             raise Fault(Kind.INVALID_PARAMS, "`kind` is user or service.")
         handles = caller.session.handles
@@ -65,7 +65,7 @@ class PrincipalMethods:
     @rpc_method("principals.list")
     async def list_principals(self, caller: Caller, params: Nothing) -> Reply:
         """Everybody there is."""
-        _owner_only(caller)
+        caller.require_owner()
         return Reply(
             [
                 {"name": each.name, "kind": each.kind.value, "created": each.created}
@@ -76,20 +76,20 @@ class PrincipalMethods:
     @rpc_method("tokens.create")
     async def create_token(self, caller: Caller, params: IssueParams) -> Reply:
         """Make another token for a principal; it is told this once."""
-        _owner_only(caller)
+        caller.require_owner()
         made, secret = self._principals.issue(params.principal, params.name, self._expiry(params.ttl_s))
         return Reply({**made.to_json(), "token": secret})
 
     @rpc_method("tokens.list")
     async def list_tokens(self, caller: Caller, params: Nothing) -> Reply:
         """The tokens that can be used, when each was last used, and never the tokens themselves."""
-        _owner_only(caller)
+        caller.require_owner()
         return Reply([each.to_json() for each in self._principals.tokens()])
 
     @rpc_method("tokens.revoke")
     async def revoke_token(self, caller: Caller, params: TokenParams) -> Reply:
         """End a token for ever, and the connections that signed in with it."""
-        _owner_only(caller)
+        caller.require_owner()
         ended = self._principals.revoke_token(params.token)
         for connection in self._sessions.of(ended.principal):
             if connection.session is not None and connection.session.token == ended.id:
@@ -98,8 +98,3 @@ class PrincipalMethods:
 
     def _expiry(self, ttl_s: float | None) -> float | None:
         return None if ttl_s is None else self._powers.clock() + ttl_s
-
-
-def _owner_only(caller: Caller) -> None:
-    if caller.session.principal != OWNER:
-        raise Fault(Kind.DENIED, "Only the owner of this server may do that. Ask whoever runs it.")

@@ -3,6 +3,7 @@
 principal ── token                          who, and how they sign in
     └─────── cap ── account, rate           what they may do, how much of it is left, and how often
               ├──── share_link              tokens that can be redeemed for some of it
+              ├──── event                   who did what with it
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
 """
@@ -141,6 +142,29 @@ charge = Table(
     CheckConstraint("amount >= 0", name="amount"),
 )
 """What an invocation holds (while it runs) or took (once settled) of one account."""
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("deed", String(20), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("cap", String(40), nullable=False, index=True),
+    Column("data", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+"""The audit log. ``hash`` seals an entry together with the one before it."""
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    CheckConstraint("id = 1", name="one"),
+)
+"""At most one row: number and hash of the newest entry of the audit log."""
 
 asset = Table(
     "asset",

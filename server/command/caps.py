@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -143,6 +143,43 @@ def redeem(
     typer.echo(f"You hold a {taken.type}.")
 
 
+@caps_app.command("audit")
+def audit(
+    verify: Annotated[bool, typer.Option("--verify", help="Only say whether the log is what was written.")] = False,
+    after: Annotated[int, typer.Option(min=0, help="Only entries after this number.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON an entry.")] = False,
+    url: Url = None,
+    token: Token = None,
+    data: Data = None,
+) -> None:
+    """Tell who did what with which capability, the oldest first. Example: mintaka caps audit --verify"""
+    import json
+
+    from mintaka.server.command.reach import speak
+
+    async def check(reached: "Reached") -> int | None:
+        answer: Any = await reached.connection.call("capabilities.verify_audit")
+        return cast("int | None", answer["broken_at"])
+
+    async def entries(reached: "Reached") -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        while True:
+            number = told[-1]["seq"] if told else after
+            more: Any = await reached.connection.call("capabilities.audit", {"after": number})
+            if not more:
+                return told
+            told += more
+
+    if verify:
+        broken_at = speak(check, data, url, token)
+        if broken_at is not None:
+            raise CommandFault(f"The audit log was changed: entry {broken_at} is not what was written.")
+        typer.echo("The audit log is whole.")
+        return
+    for each in speak(entries, data, url, token):
+        typer.echo(json.dumps(each, ensure_ascii=False) if as_json else _entry(each))
+
+
 async def _listed(connection: "Connection") -> list[dict[str, Any]]:
     listed: Any = await connection.call("capabilities.list")
     return list(listed)
@@ -193,6 +230,15 @@ def _tree(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for each in listed:
         if each["parent"] not in handles:
             yield from below(each, 0)
+
+
+def _entry(each: Mapping[str, Any]) -> str:
+    import json
+    import time
+
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each["at"]))
+    more = json.dumps(each["data"], ensure_ascii=False) if each["data"] else ""
+    return f"{each['seq']:>6}  {at}  {each['actor']:<24}{each['deed']:<10}{each['cap'][:10]}  {more}".rstrip()
 
 
 def _line(each: Mapping[str, Any]) -> str:

@@ -426,3 +426,4 @@ def test_the_kernel_and_the_model_agree_on_every_history(migrated: Database, see
     history = History(migrated, seed)
     for _ in range(STEPS):
         history.step()
+    assert history.kernel.audit_broken_at() is None

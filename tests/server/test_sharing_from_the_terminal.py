@@ -52,6 +52,19 @@ def test_a_user_redeems_a_link_and_holds_what_it_gives(server):
     assert mintaka("caps", "list", *as_eli).returncode == 1
 
 
+def test_the_audit_log_tells_what_was_done_and_is_whole(server):
+    here = ("--data", server.data)
+    mintaka("caps", "share", "diffusers.generate", "--label", "audited", *here)
+    last = mintaka("caps", "audit", *here).stdout.splitlines()[-1]
+    assert "owner" in last
+    assert "exported" in last
+    entries = [json.loads(line) for line in mintaka("caps", "audit", "--json", *here).stdout.splitlines()]
+    assert [each["seq"] for each in entries] == list(range(1, len(entries) + 1))
+    after = mintaka("caps", "audit", "--json", "--after", entries[-2]["seq"], *here).stdout
+    assert json.loads(after) == entries[-1]
+    assert mintaka("caps", "audit", "--verify", *here).stdout == "The audit log is whole.\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

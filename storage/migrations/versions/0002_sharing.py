@@ -1,4 +1,4 @@
-"""Handing capabilities to others: kinds of principals, their tokens, share links, and rates."""
+"""Handing capabilities to others: kinds of principals, their tokens, share links, rates, and the audit log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Say what kind each principal is, and make the tables of tokens, share links and rates."""
+    """Say what kind each principal is, and make the tables of tokens, share links, rates and the audit log."""
     op.add_column("principal", sa.Column("kind", sa.String(20), nullable=False, server_default="user"))
     op.execute("UPDATE principal SET kind = 'owner' WHERE name = 'owner'")
     op.create_table(
@@ -35,4 +35,21 @@ def upgrade() -> None:
         sa.Column("refill_us", sa.BigInteger, nullable=False),
         sa.Column("next_us", sa.BigInteger, nullable=False),
         sa.CheckConstraint("burst > 0 AND refill_us > 0", name="positive"),
+    )
+    op.create_table(
+        "event",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+        sa.Column("at", sa.Double, nullable=False),
+        sa.Column("deed", sa.String(20), nullable=False),
+        sa.Column("actor", sa.String(200), nullable=False),
+        sa.Column("cap", sa.String(40), nullable=False, index=True),
+        sa.Column("data", sa.Text, nullable=False),
+        sa.Column("hash", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "audit_head",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("hash", sa.LargeBinary, nullable=False),
+        sa.CheckConstraint("id = 1", name="one"),
     )
