@@ -21,7 +21,7 @@ from mintaka.runtime.execute import execute
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Powers
 
-TURNS = 7
+TURNS = 15
 OPS = OpTable.of(*stdlib.modules)
 
 
@@ -88,15 +88,40 @@ def sieve(n: int) -> int:
     return count
 
 
+def queens(n: int) -> int:
+    columns = [0] * n
+
+    def solve(row: int) -> int:
+        if row == n:
+            return 1
+        count = column = 0
+        while column < n:
+            safe = True
+            k = 0
+            while k < row:
+                other = columns[k]
+                if other == column or abs(other - column) == row - k:
+                    safe = False
+                    break
+                k = k + 1
+            if safe:
+                columns[row] = column
+                count = count + solve(row + 1)
+            column = column + 1
+        return count
+
+    return solve(0)
+
+
 PROGRAMS = [
-    Program("fib", "(params (n int)) (define fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (fib n)", fib, 19),
+    Program("fib", "(params (n int)) (define fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (fib n)", fib, 24),
     Program(
         "nested loops",
         """(params (n int)) (let total 0) (let i 0)
         (while (< i n) (seq (let j 0)
           (while (< j n) (seq (set total (+ total (* i j))) (set j (+ j 1)))) (set i (+ i 1)))) total""",
         loops,
-        150,
+        300,
     ),
     Program(
         "map filter reduce",
@@ -104,7 +129,7 @@ PROGRAMS = [
         (list.reduce (list.filter (list.map (list.range 1 n) (lambda [x] (* x x))) (lambda [x] (== (% x 2) 0)))
           (lambda [a x] (+ a x)) 0)""",
         mapping,
-        8_000,
+        50_000,
     ),
     Program(
         "strings",
@@ -119,14 +144,14 @@ PROGRAMS = [
         (for i (list.range 1 n) (seq (let key (str.concat "k" (% i 7)))
           (obj.set counts key (+ (obj.get counts key 0) 1)))) (obj.get counts "k1")""",
         objects,
-        6_000,
+        30_000,
     ),
     Program(
         "sort",
         """(params (n int))
         (list.get (list.sort (list.map (list.range 1 n) (lambda [i] (% (* i 7919) 1000))) (lambda [a b] (- a b))) 0)""",
         sorting,
-        3_000,
+        10_000,
     ),
     Program(
         "sieve",
@@ -136,37 +161,59 @@ PROGRAMS = [
             (while (<= j n) (seq (list.set prime j false) (set j (+ j i))))))
           (set i (+ i 1)))) count""",
         sieve,
-        8_000,
+        60_000,
+    ),
+    Program(
+        "queens",
+        """(params (n int)) (let columns (list.map (list.range 1 n) (lambda [x] 0)))
+        (define solve [row] (if (== row n) 1 (seq
+          (let count 0) (let column 0)
+          (while (< column n) (seq
+            (let safe true) (let k 0)
+            (while (< k row) (seq
+              (let other (list.get columns k))
+              (if (or (== other column) (== (math.abs (- other column)) (- row k))) (seq (set safe false) (break)))
+              (set k (+ k 1))))
+            (if safe (seq (list.set columns row column) (set count (+ count (solve (+ row 1))))))
+            (set column (+ column 1))))
+          count)))
+        (solve 0)""",
+        queens,
+        7,
     ),
 ]
 
 
-async def ratio(program: Program) -> tuple[float, float]:
-    """Time of the script as a multiple of plain Python's, and plain Python's in milliseconds."""
-    compiled = compile_tree(parse(program.script), OPS)
+async def ratios(program: Program) -> tuple[list[float], float]:
+    """Times of the script with and without inferred types, as multiples of plain Python's; plain Python's in ms."""
+    compiled = [compile_tree(parse(program.script), OPS, infer=infer) for infer in (True, False)]
     powers = Powers(clock=time.time, random=random.Random(0))
-    ratios, base = [], []
+    found: list[list[float]] = [[] for _ in compiled]
+    base = []
     for _ in range(TURNS):
-        started = time.thread_time()
-        expected = program.python(program.size)
-        plain = time.thread_time() - started
-        started = time.thread_time()
-        outcome = await execute(compiled, args=[program.size], budget=Budget(), powers=powers)
-        ratios.append((time.thread_time() - started) / plain)
-        base.append(plain * 1000)
-        if outcome.value != expected:
-            raise SystemExit(f"{program.name}: {outcome.value} is not {expected}")
-    return statistics.median(ratios), statistics.median(base)
+        for index, version in enumerate(compiled):
+            started = time.thread_time()
+            expected = program.python(program.size)
+            plain = time.thread_time() - started
+            started = time.thread_time()
+            outcome = await execute(version, args=[program.size], budget=Budget(), powers=powers)
+            found[index].append((time.thread_time() - started) / plain)
+            base.append(plain * 1000)
+            if outcome.value != expected:
+                raise SystemExit(f"{program.name}: {outcome.value} is not {expected}")
+    return [statistics.median(times) for times in found], statistics.median(base)
 
 
 def main() -> None:
-    print(f"{'program':20} {'× plain Python':>15} {'Python, ms':>12}")
-    ratios = []
+    print(f"{'× plain Python':20} {'full':>8} {'no types':>10} {'Python, ms':>12}")
+    columns: list[list[float]] = [[], []]
     for program in PROGRAMS:
-        times, base = asyncio.run(ratio(program))
-        ratios.append(times)
-        print(f"{program.name:20} {times:15.2f} {base:12.2f}")
-    print(f"{'geometric mean':20} {math.prod(ratios) ** (1 / len(ratios)):15.2f}")
+        times, base = asyncio.run(ratios(program))
+        for column, ratio in zip(columns, times, strict=True):
+            column.append(ratio)
+        print(f"{program.name:20} {times[0]:8.2f} {times[1]:10.2f} {base:12.2f}")
+    full, untyped = (math.prod(column) ** (1 / len(column)) for column in columns)
+    print(f"{'geometric mean':20} {full:8.2f} {untyped:10.2f}")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ class Resolved:
     """Variables of the scope that opens here."""
     loop: bool = False
     """Of ``break`` and ``continue``: whether there is a loop to leave."""
+    inline: bool = False
+    """Of ``lambda``: whether the compiler has made it part of the loop of the op that it is given to."""
 
     @property
     def op(self) -> str:
@@ -212,7 +214,7 @@ class _Resolver:
         if variable is None:
             self.unbound.append((resolved, frozenset(name for around in scope.around() for name in around.seen)))
         else:
-            _capture(variable, scope.function, changed=node.op == "std.set")
+            capture(variable, scope.function, changed=node.op == "std.set")
         return resolved
 
     def _try(self, node: Call, scope: _Scope) -> Resolved:
@@ -269,7 +271,8 @@ class _Uses:
         return False
 
 
-def _capture(variable: Variable, function: FunctionScope, *, changed: bool) -> None:
+def capture(variable: Variable, function: FunctionScope, *, changed: bool) -> None:
+    """Note that ``function`` uses ``variable``, and whether it gives it a value."""
     if variable.owner is function:
         return
     variable.captured = True

@@ -1,6 +1,7 @@
 """What generated code is given: the meter, a few built-in functions, and the ops it names, bound to one run."""
 
 from collections.abc import Callable, Sequence
+from functools import cmp_to_key
 from typing import Any
 
 from mintaka.lang.numbers import number
@@ -10,8 +11,9 @@ from mintaka.runtime.errors import DeadlinePassed, HostFault, ScriptError, Stopp
 from mintaka.runtime.faults import caught_value, record, script_error
 from mintaka.runtime.ops import Op
 from mintaka.runtime.run import Depth, Run
+from mintaka.runtime.text import to_text
 from mintaka.runtime.types import ArgType
-from mintaka.runtime.values import Function, Value, truthy, type_name
+from mintaka.runtime.values import Function, Value, same, truthy, type_name
 
 Helper = Callable[..., Any] | object
 
@@ -52,11 +54,18 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
         run.depth = depth
         return run.together([lambda task=task: run.apply(task) for task in tasks])  # type: ignore[misc]
 
+    def afford(length: int) -> None:
+        """Pay for a text that is about to be built, as the ops that build texts do."""
+        run.allocate(length)
+        run.charge(length >> 10)
+
     return {
         "tick": run.meter.tick,
         "charge": run.charge,
         "exact": number,
         "int": int,
+        "float": float,
+        "bool": bool,
         "str": str,
         "list": list,
         "dict": dict,
@@ -65,6 +74,15 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
         "function": Function,
         "errors": Exception,
         "truthy": truthy,
+        "same": same,
+        "len": len,
+        "abs": abs,
+        "append": list.append,
+        "misses": (IndexError, KeyError, TypeError),
+        "ordering": cmp_to_key,
+        "text": lambda value: to_text(value, run.build),
+        "afford": afford,
+        "room": lambda items: run.allocate(len(items)),
         "items": items,
         "not_function": not_function,
         "caught": caught,
@@ -89,11 +107,13 @@ def not_function(value: Value) -> None:
 
 
 def _op(program: Program, helper: str, run: Run) -> Helper:
-    """``op:name`` checks its arguments; ``raw:name`` is for code that has done so itself."""
+    """``op:name`` checks its arguments, ``raw:name`` is for code that has done so itself, ``check:name`` checks one."""
     how, _, name = helper.partition(":")
     op = program.ops.get(name)
     if op is None:
         raise ScriptError(f"There is no op `{name}`.", kind="unknown_op")
+    if how == "check":
+        return _Checks(op).check
     if how == "raw":
         return _raw(op, run) if op.takes_run else op.function
     return _with_run(op, run) if op.takes_run else _without_run(op)
@@ -151,6 +171,12 @@ class _Checks:
             for index in range(len(self._types), len(args)):
                 if not self._rest.takes(args[index]):
                     raise self._refused(index, self._rest, args[index])
+
+    def check(self, index: int, value: Value) -> None:
+        """Refuse ``value`` as argument ``index`` if it is of a wrong type."""
+        wanted = self._types[min(index, len(self._types) - 1)]
+        if not wanted.takes(value):
+            raise self._refused(index, wanted, value)
 
     def _refused(self, index: int, wanted: ArgType, value: Value) -> TypeFault:
         parameter = self._op.parameters[min(index, len(self._op.parameters) - 1)]

@@ -1,4 +1,13 @@
-"""From a checked tree to a program: resolve, emit, check what was emitted, compile."""
+"""From a checked tree to a program, pass by pass: resolve, inline, find calls, infer, emit, check, compile.
+
+resolve     which variable every name is                    `mintaka.lang.scopes`
+inline      callbacks become part of the loops they are for  `mintaka.runtime.inlining`
+find calls  which function a call calls                     `mintaka.runtime.calls`
+infer       types and ranges of all expressions             `mintaka.runtime.inference`
+emit        Python's `ast`, with the meter in it            `mintaka.runtime.emitter`
+check       against the whitelist                           `mintaka.runtime.whitelist`
+compile     by CPython
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +16,25 @@ from types import CodeType
 from mintaka.lang.limits import allow_deep_recursion
 from mintaka.lang.scopes import resolve
 from mintaka.lang.tree import Call, Node
+from mintaka.runtime.calls import find_calls
 from mintaka.runtime.emitter import Emitter
+from mintaka.runtime.facts import Facts
 from mintaka.runtime.faults import SCRIPT_FILE
+from mintaka.runtime.inference import Inference
+from mintaka.runtime.inlining import inline
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.whitelist import assert_allowed
 from mintaka.runtime.writer import Site
+
+
+def emit(node: Node, ops: OpTable, *, infer: bool = True) -> Emitter:
+    """The passes in front of Python's own compiler; what they write is checked by `compile_tree`."""
+    resolution = resolve(node)
+    inline(resolution, ops)
+    calls = find_calls(resolution, ops)
+    inference = Inference(calls, ops) if infer else None
+    done = inference is not None and inference.run()
+    return Emitter(resolution, ops, calls, Facts(ops, inference if done else None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +53,13 @@ class Program:
     ops: OpTable
 
 
-def compile_tree(node: Node, ops: OpTable) -> Program:
-    """Compile a tree in which `mintaka.lang.checker.check` found no errors."""
+def compile_tree(node: Node, ops: OpTable, *, infer: bool = True) -> Program:
+    """Compile a tree in which `mintaka.lang.checker.check` found no errors.
+
+    Without ``infer`` nothing is assumed about types; the program means the same and costs the same fuel, but is slower.
+    """
     allow_deep_recursion()
-    emitter = Emitter(resolve(node), ops)
+    emitter = emit(node, ops, infer=infer)
     module = emitter.module()
     assert_allowed(module)
     return Program(

@@ -9,24 +9,30 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from mintaka.lang.scopes import FunctionScope, Resolution, Resolved, Variable
+from mintaka.lang.scopes import FunctionScope, Resolution, Resolved
 from mintaka.lang.tree import Call, Data, Literal
+from mintaka.runtime.callbacks import Callbacks
+from mintaka.runtime.calls import COMPARATOR, Calls
+from mintaka.runtime.facts import Facts
 from mintaka.runtime.frames import Frame, Signal
+from mintaka.runtime.lattice import BOOLEAN, CONTAINER, FLOAT, HOST, LIST
+from mintaka.runtime.operators import ARITHMETIC, COMPARISONS
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.prices import price
 from mintaka.runtime.pynodes import Expr, Nodes, Stmt
-from mintaka.runtime.shortcuts import correction, shortcut
 from mintaka.runtime.values import Value, truthy
-from mintaka.runtime.writer import DISCARD, RETURN, Destination, Into, Writer, boxed, passed
+from mintaka.runtime.writer import DISCARD, RETURN, Destination, Into, boxed, passed
 
 
-class Emitter(Writer):
+class Emitter(Callbacks):
     """Writes one program. After `module` its attributes say what the code needs and where its lines come from."""
 
-    def __init__(self, resolution: Resolution, ops: OpTable) -> None:
+    def __init__(self, resolution: Resolution, ops: OpTable, calls: Calls, facts: Facts) -> None:
         super().__init__()
         self._resolution = resolution
         self._ops = ops
+        self._calls = calls
+        self._facts = facts
         self.functions: dict[str, Call] = {}
         """Name of each Python function → the ``std.lambda`` it stands for."""
         self.declarations: list[Data] = []
@@ -61,12 +67,11 @@ class Emitter(Writer):
             "par.all": self._together,
             "obj.new": self._object,
             "list.new": lambda resolved: self._at.array(self._all(resolved.args)),
-            "not": lambda resolved: self._at.negate(self._truth(resolved.args[0])),
         }
 
     def module(self) -> ast.Module:
         """``def outer(helpers…): def main(depth): …; return main``."""
-        main = self._function("main", [], self._resolution.root, [])
+        main = self._function("main", self._resolution.main, self._resolution.root, [])
         at = Nodes(1)
         outer = at.function("outer", list(self.helpers.values()), [main, at.return_(at.name("main"))])
         return ast.Module(body=[outer], type_ignores=[])
@@ -76,35 +81,41 @@ class Emitter(Writer):
         self._open(resolved)
         statement = self._statements.get(resolved.op)
         if statement is None:
-            self._put(self._plain(resolved), destination)
+            own = isinstance(destination, Into) and self._homes[destination.name] is self._frame
+            into = destination.name if isinstance(destination, Into) and own else None
+            self._put(self._plain(resolved, into, wanted=destination is not DISCARD), destination)
             return
         outer = self._enter(resolved.op, resolved.node.span)
         statement(resolved, destination)
         self._at = outer
 
-    def _value(self, resolved: Resolved) -> Expr:
-        """Emit what ``resolved`` needs in front; the expression for its value, to be used once and soon."""
+    def _value(self, resolved: Resolved, into: str | None = None, *, wanted: bool = True) -> Expr:
+        """Emit what ``resolved`` needs in front; the expression for its value, to be used once and soon.
+
+        What is computed in several steps may be written to ``into``, a variable that will get the value anyway.
+        """
         if resolved.op not in self._statements:
             self._open(resolved)
-            value = self._plain(resolved)
+            value = self._plain(resolved, into, wanted=wanted)
             # What other script code may run behind is complete before the next argument is begun.
-            return self._keep(value) if self._calls_back(resolved) else value
+            return self._kept(value) if self._calls_back(resolved) else value
         if resolved.op in ("std.break", "std.continue", "std.return"):
             self._emit(resolved, DISCARD)
             return self._at.constant(None)
         if resolved.op in ("std.let", "std.set") and resolved.variable is not None:
             self._emit(resolved, DISCARD)
             return self._read(resolved.variable)
-        name = self._temporary()
+        name = self._temporary() if into is None else into
         self._emit(resolved, Into(name))
         return self._at.name(name)
 
-    def _plain(self, resolved: Resolved) -> Expr:
+    def _plain(self, resolved: Resolved, into: str | None, *, wanted: bool) -> Expr:
         """The value of what is no statement: a literal, a variable, a call."""
         if isinstance(resolved.node, Literal):
             return self._literal(resolved.node.value)
         outer = self._enter(resolved.op, resolved.node.span)
-        value = self._expressions.get(resolved.op, self._op)(resolved)
+        expression = self._expressions.get(resolved.op)
+        value = expression(resolved) if expression is not None else self._op(resolved, into, wanted)
         self._at = outer
         return value
 
@@ -113,31 +124,79 @@ class Emitter(Writer):
         op = self._ops.get(resolved.op)
         return resolved.op in ("std.apply", "par.all") or (op is not None and op.takes_run)
 
+    def _kept(self, value: Expr) -> Expr:
+        return value if isinstance(value, ast.Name) else self._keep(value)
+
     def _all(self, args: Sequence[Resolved]) -> list[Expr]:
         """The values of arguments, evaluated from left to right."""
         outer = self._frame.body
-        pieces: list[tuple[list[Stmt], Expr]] = []
+        pieces: list[tuple[list[Stmt], Expr, int]] = []
         for arg in args:
             self._frame.body = []
             value = self._value(arg)
-            pieces.append((self._frame.body, value))
+            pieces.append((self._frame.body, value, self._moments))
         self._frame.body = outer
-        last = max((index for index, (needs, _) in enumerate(pieces) if needs), default=0)
+        last = max((index for index, (needs, _, _) in enumerate(pieces) if needs), default=0)
         values = []
-        for index, (needs, value) in enumerate(pieces):
+        for index, (needs, value, moment) in enumerate(pieces):
             self._do(*needs)
-            values.append(self._keep(value) if index < last else value)
+            values.append(value if index >= last or self._lasts(value, moment) else self._keep(value))
         return values
 
-    def _truth(self, resolved: Resolved) -> Expr:
-        """A Python truth value that says whether ``resolved`` is true for a script."""
+    def _lasts(self, value: Expr, moment: int) -> bool:
+        """Whether an expression written at ``moment`` still has its value behind all statements written since."""
+        if isinstance(value, ast.Constant):
+            return True
+        return isinstance(value, ast.Name) and value.id not in self._exposed and self._stored.get(value.id, 0) <= moment
+
+    def _test(self, resolved: Resolved) -> Expr:
+        """Something that is true for Python exactly where ``resolved`` is true for a script."""
         if isinstance(resolved.node, Literal):
             return self._at.constant(truthy(cast(Value, resolved.node.value)))
-        value = self._value(resolved)
-        op = self._ops.get(resolved.op)
-        if resolved.op in ("and", "or") or (op is not None and op.returns == "boolean"):
+        if resolved.op in ("and", "or") and resolved.args:
+            return self._both(resolved, self._test)
+        if resolved.op == "not" and self._ops.standard("not"):
+            self._open(resolved)
+            return self._at.negate(self._test(resolved.args[0]))
+        value, found = self._value(resolved), self._facts.of(resolved)
+        if not found.kinds & (FLOAT | CONTAINER | HOST):
             return value
-        return self._at.call(self._helper("truthy"), [value])
+        value = self._named(value)
+        told = self._at.call(self._helper("truthy"), [value])
+        if not found.kinds & BOOLEAN:
+            return told
+        is_true, is_false = (self._at.is_(value, self._at.constant(answer)) for answer in (True, False))
+        return self._at.any([is_true, self._at.all([self._at.negate(is_false), told])])
+
+    def _truth(self, resolved: Resolved) -> Expr:
+        """`True` or `False`: whether ``resolved`` is true for a script."""
+        test = self._test(resolved)
+        if isinstance(test, ast.Compare | ast.UnaryOp) or self._facts.of(resolved).only(BOOLEAN):
+            return test
+        if isinstance(test, ast.Constant):
+            return self._at.constant(bool(test.value))
+        return self._at.choose([test], self._at.constant(True), self._at.constant(False))
+
+    def _both(self, resolved: Resolved, part: Callable[[Resolved], Expr]) -> Expr:
+        """``and`` and ``or``: a Python operator where no part needs statements, else one ``if`` for each."""
+        self._open(resolved)
+        pieces = []
+        for arg in resolved.args:
+            outer, self._frame.body = self._frame.body, []
+            value = part(arg)
+            pieces.append((self._frame.body, value))
+            self._frame.body = outer
+        self._do(*pieces[0][0])
+        if not any(needs for needs, _ in pieces[1:]):
+            combine = self._at.all if resolved.op == "and" else self._at.any
+            return combine([value for _, value in pieces])
+        name = self._temporary()
+        self._assign(name, pieces[0][1])
+        for needs, value in pieces[1:]:
+            undecided = self._at.name(name) if resolved.op == "and" else self._at.negate(self._at.name(name))
+            step = [*needs, *self._block(lambda value=value: self._assign(name, value))]  # type: ignore[misc]
+            self._do(self._at.if_(undecided, step, []))
+        return self._at.name(name)
 
     def _literal(self, data: Data) -> Expr:
         """A literal; lists and objects are made afresh each time."""
@@ -147,28 +206,24 @@ class Emitter(Writer):
             return self._at.mapping(list(data), [self._literal(value) for value in data.values()])
         return self._at.constant(data)
 
-    def _named(self, value: Expr) -> Expr:
-        """``value`` as a name, to be used more than once."""
-        if isinstance(value, ast.Name):
-            return value
-        name = self._temporary()
-        self._do(self._at.assign(name, value))
-        return self._at.name(name)
-
     # Blocks and what they cost
 
     def _arm(self, resolved: Resolved, destination: Destination, *, blocks: int = 0) -> list[Stmt]:
         """A block of its own, ``blocks`` of Python deeper than here."""
 
         def write() -> None:
-            cost = price(resolved)
-            self.bytes_per_tick = max(self.bytes_per_tick, cost.makes)
-            if cost.applies:
-                self._do(self._at.for_("_", None, self._tick(), [self._at.break_()]))
-            self._charge(cost.extra)
-            self._emit(resolved, destination)
+            self._priced(resolved, lambda: self._emit(resolved, destination))
 
         return self._deeper(write, destination, blocks=blocks)
+
+    def _priced(self, resolved: Resolved, write: Callable[[], None]) -> None:
+        """What ``write`` emits for a block, behind what the block costs."""
+        cost = price(resolved)
+        self.bytes_per_tick = max(self.bytes_per_tick, cost.makes)
+        if cost.applies:
+            self._do(self._at.for_("_", None, self._tick(), [self._at.break_()]))
+        self._charge(cost.extra)
+        write()
 
     def _loop(self, turn: Callable[[], None], block: Sequence[Resolved], item: str | None, items: Expr) -> None:
         """``for _ in items: turn``; the first element of each turn is the tick that pays for it."""
@@ -191,15 +246,21 @@ class Emitter(Writer):
     def _tick(self) -> Expr:
         return self._at.name(self._helper("tick"))
 
-    def _function(self, name: str, parameters: Sequence[Variable], body: Resolved, boxes: Sequence[str]) -> Stmt:
+    def _function(self, name: str, function: FunctionScope, body: Resolved, boxes: Sequence[str]) -> Stmt:
         """A function of the script."""
         outer = self._frame
         self._frame = frame = Frame(depth=self._symbol("d"))
-        names = [self._declare(parameter) for parameter in parameters]
+        names = [self._declare(parameter) for parameter in function.parameters]
         frame.parameters = frozenset(names)
         frame.body = self._arm(body, RETURN)
         self._frame = outer
-        return self._at.function(name, names, self._finished(frame), first=passed(frame.depth), boxes=boxes)
+        return self._at.function(
+            name,
+            [passed(frame.depth), *names],
+            self._finished(frame),
+            boxes=boxes,
+            home=function not in self._calls.escaping,
+        )
 
     # Statements
 
@@ -212,7 +273,7 @@ class Emitter(Writer):
         self._emit(resolved.args[-1], destination)
 
     def _if(self, resolved: Resolved, destination: Destination) -> None:
-        test = self._truth(resolved.args[0])
+        test = self._test(resolved.args[0])
         then = self._arm(resolved.args[1], destination)
         if len(resolved.args) == 3:
             other = self._arm(resolved.args[2], destination)
@@ -224,7 +285,7 @@ class Emitter(Writer):
         condition, body = resolved.args
 
         def turn() -> None:
-            test = self._truth(condition)
+            test = self._test(condition)
             self._do(self._at.if_(self._at.negate(test), self._block(lambda: self._jump(Signal.BREAK)), []))
             self._emit(body, DISCARD)
 
@@ -235,14 +296,16 @@ class Emitter(Writer):
         items, body = resolved.args
         variable = resolved.variable
         assert variable is not None
-        each = self._at.call(self._helper("items"), [self._value(items)])
+        each = self._value(items)
+        if not self._facts.of(items).only(LIST):
+            each = self._at.call(self._helper("items"), [each])
         item = self._symbol("t")
 
         def turn() -> None:
             self._bind_new(variable, self._at.name(item))
             self._emit(body, DISCARD)
 
-        self._loop(turn, [body], item, self._at.call(self._helper("zip"), [self._tick(), each]))
+        self._loop(turn, [body], item, self._turns(each))
         self._put(self._at.constant(None), destination)
 
     def _leave(self, resolved: Resolved, destination: Destination) -> None:
@@ -261,7 +324,7 @@ class Emitter(Writer):
         if variable is None:  # nothing is bound: only the value matters
             self._emit(resolved.args[0], destination)
             return
-        self._bind(variable, self._value(resolved.args[0]))
+        self._bind(variable, self._value(resolved.args[0], self._target(variable)))
         if destination is not DISCARD:
             self._put(self._read(variable), destination)
 
@@ -306,20 +369,18 @@ class Emitter(Writer):
         if not resolved.args:
             self._put(self._at.constant({"and": True, "or": False}.get(resolved.op)), destination)
             return
+        if resolved.op in ("and", "or"):
+            self._put(self._both(resolved, self._truth), destination)
+            return
         name = self._temporary()
-        value = self._truth if resolved.op in ("and", "or") else self._value
         for index, arg in enumerate(resolved.args):
-            step = self._block(lambda arg=arg: self._assign(name, value(arg)))  # type: ignore[misc]
+            step = self._block(lambda arg=arg: self._assign(name, self._value(arg)))  # type: ignore[misc]
             self._do(*(step if index == 0 else [self._at.if_(self._open_question(resolved.op, name), step, [])]))
         self._put(self._at.name(name), destination)
 
     def _open_question(self, op: str, name: str) -> Expr:
         """Whether the value so far leaves the matter open."""
         value = self._at.name(name)
-        if op == "and":
-            return value
-        if op == "or":
-            return self._at.negate(value)
         if op == "guard":
             return self._at.call(self._helper("truthy"), [value])
         return self._at.is_(value, self._at.constant(None))
@@ -342,20 +403,26 @@ class Emitter(Writer):
         self.functions[name] = node
         # A box is passed on when the function is made: the variable of this turn, not of a later one.
         boxes = [self._names[variable] for variable in function.free if boxed(variable)]
-        self._do(self._function(name, function.parameters, resolved.args[0], boxes))
+        self._do(self._function(name, function, resolved.args[0], boxes))
         if resolved.variable is not None:
             self._bind(resolved.variable, self._at.name(name))
         return self._at.name(name)
 
     def _apply(self, resolved: Resolved) -> Expr:
+        known = self._calls.called(resolved.args[0])
         function, *args = self._all(resolved.args)
-        if resolved.args[0].op != "std.lambda":
-            function = self._named(function)
-            kind = self._at.call(self._helper("type"), [function])
-            is_function = self._at.is_(kind, self._at.name(self._helper("function")))
+        if not isinstance(function, ast.Name):
+            function = self._copied(function)
+        variable = resolved.args[0].variable
+        if known is None or (variable is not None and variable.early):
             refuse = self._at.do(self._at.call(self._helper("not_function"), [function]))
-            self._do(self._at.if_(self._at.negate(is_function), [refuse], []))
-        assert isinstance(function, ast.Name)
+            kind = self._at.call(self._helper("type"), [function])
+            self._do(self._at.if_(self._at.is_not(kind, self._at.name(self._helper("function"))), [refuse], []))
+        if known is not None:
+            count = len(known.parameters)
+            if len(args) > count:
+                args = [self._named(arg) for arg in args][:count]
+            args += [self._at.constant(None)] * (count - len(args))
         return self._at.call(function.id, [self._depth(), *args])
 
     def _together(self, resolved: Resolved) -> Expr:
@@ -363,7 +430,7 @@ class Emitter(Writer):
         for task, body in zip(resolved.tasks, resolved.args, strict=True):
             name = self._symbol("f")
             boxes = [self._names[variable] for variable in task.free if boxed(variable)]
-            self._do(self._function(name, [], body, boxes))
+            self._do(self._function(name, task, body, boxes))
             names.append(self._at.name(name))
         return self._at.call(self._helper("together"), [self._depth(), self._at.array(names)])
 
@@ -372,21 +439,22 @@ class Emitter(Writer):
         values = self._all([pair.args[1] for pair in resolved.args])
         return self._at.mapping([str(key.value) for key in keys if isinstance(key, Literal)], values)
 
-    def _op(self, resolved: Resolved) -> Expr:
-        op = self._ops.get(resolved.op)
-        values = self._all(resolved.args)
+    def _op(self, resolved: Resolved, into: str | None, wanted: bool) -> Expr:
+        """A call of an op: in line as far as the types of its arguments allow."""
+        op, args = self._ops.get(resolved.op), resolved.args
         if op is None:
-            return self._at.call(self._helper(f"op:{resolved.op}"), values)
-        values = [value if isinstance(value, ast.Constant) else self._named(value) for value in values]
-        depth = self._depth() if op.takes_run else None
-        return self._corrected(op.name, shortcut(op, values, depth, self._at, self._helper), values)
-
-    def _corrected(self, op: str, value: Expr, args: Sequence[Expr]) -> Expr:
-        """The value of a shortcut, made a number of scripts if it is arithmetic."""
-        if op not in ("+", "-", "*") or isinstance(value, ast.Call):
-            return value
-        result = self._temporary()
-        self._do(self._at.assign(result, value))
-        repair = correction(op, result, args, self._at, self._helper)
-        self._do(*([repair] if repair is not None else []))
-        return self._at.name(result)
+            return self._at.call(self._helper(f"op:{resolved.op}"), self._all(args))
+        value = None
+        if len(args) > 1 and args[1].inline:
+            value = self._in_line(op, resolved)
+        elif not self._ops.standard(resolved.op):
+            pass
+        elif resolved.op in ARITHMETIC:
+            value = self._arithmetic(resolved, into)
+        elif resolved.op in COMPARISONS:
+            value = self._comparison(resolved)
+        elif resolved.op == "not":
+            value = self._at.negate(self._test(args[0]))
+        elif resolved.op == COMPARATOR and len(args) == 2 and args[1].function in self._calls.comparators:
+            value = self._sorted(op, resolved)
+        return value if value is not None else self._call(resolved, op, into, wanted)

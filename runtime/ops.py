@@ -25,6 +25,8 @@ from mintaka.lang.signatures import Signature
 from mintaka.runtime.run import Run
 from mintaka.runtime.types import ArgType, argument_type
 
+_STANDARD = "mintaka.stdlib."
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 CATEGORIES: Mapping[str, str] = {
@@ -183,6 +185,11 @@ class OpTable:
     def get(self, name: str) -> Op | None:
         """The op called ``name``, or ``None``."""
         return self._ops.get(name)
+
+    def standard(self, name: str) -> bool:
+        """Whether ``name`` means here what the standard library means by it, which the compiler knows more about."""
+        found = self._ops.get(name)
+        return found is not None and found.function.__module__.startswith(_STANDARD)
 
     def near(self, name: str) -> str | None:
         """The name a person most likely meant by ``name``."""

@@ -12,6 +12,9 @@ from mintaka.lang.tree import Data, Group, Literal
 NODES_PER_UNIT = 64
 """Nodes of straight code that the turn or block they belong to pays for."""
 
+SHORT_TEXT = 127
+"""Texts of up to so many characters are put together at the price of the tick, for fuel and for memory."""
+
 _BYTES_A_NODE = 64
 
 _ARMS = {
@@ -56,6 +59,8 @@ def price(*block: Resolved) -> Price:
             total.makes += size * _BYTES_A_NODE
         elif isinstance(current.node, Group) or op in _MAKERS:
             total.makes += _BYTES_A_NODE + 8 * len(current.args)
+        elif op == "str.concat":
+            total.makes += _BYTES_A_NODE + 8 * SHORT_TEXT * len(current.args)
         total.applies = total.applies or op == "std.apply"
         pending.extend(current.args[: _ARMS.get(op, len(current.args))])
     return total

@@ -16,7 +16,7 @@ class Nodes:
     def __init__(self, site: int) -> None:
         self._place: dict[str, Any] = {"lineno": site, "col_offset": 0, "end_lineno": site, "end_col_offset": 0}
 
-    def name(self, name: str) -> Expr:
+    def name(self, name: str) -> ast.Name:
         """Read a variable."""
         return ast.Name(id=name, ctx=ast.Load(), **self._place)
 
@@ -38,7 +38,11 @@ class Nodes:
 
     def item(self, name: str, index: int) -> Expr:
         """``name[index]``."""
-        return ast.Subscript(value=self.name(name), slice=self.constant(index), ctx=ast.Load(), **self._place)
+        return self.subscript(self.name(name), self.constant(index))
+
+    def subscript(self, holder: Expr, key: Expr) -> Expr:
+        """``holder[key]``."""
+        return ast.Subscript(value=holder, slice=key, ctx=ast.Load(), **self._place)
 
     def negate(self, value: Expr) -> Expr:
         """``not value``."""
@@ -55,24 +59,59 @@ class Nodes:
 
     def any(self, tests: Sequence[Expr]) -> Expr:
         """``tests[0] or tests[1] …``."""
-        return ast.BoolOp(op=ast.Or(), values=[*tests], **self._place)
+        return tests[0] if len(tests) == 1 else ast.BoolOp(op=ast.Or(), values=[*tests], **self._place)
+
+    def all(self, tests: Sequence[Expr]) -> Expr:
+        """``tests[0] and tests[1] …``."""
+        return tests[0] if len(tests) == 1 else ast.BoolOp(op=ast.And(), values=[*tests], **self._place)
 
     def choose(self, tests: Sequence[Expr], then: Expr, other: Expr) -> Expr:
         """``then if all tests hold else other``."""
-        test = tests[0] if len(tests) == 1 else ast.BoolOp(op=ast.And(), values=[*tests], **self._place)
-        return ast.IfExp(test=test, body=then, orelse=other, **self._place)
+        return ast.IfExp(test=self.all(tests), body=then, orelse=other, **self._place)
+
+    def text(self, parts: Sequence[str | Expr]) -> Expr:
+        """``f"{parts[0]}{parts[1]}…"``, of texts as they stand and of expressions."""
+        pieces: list[Expr] = [
+            self.constant(part)
+            if isinstance(part, str)
+            else ast.FormattedValue(value=part, conversion=-1, format_spec=None, **self._place)
+            for part in parts
+        ]
+        return ast.JoinedStr(values=pieces, **self._place)
+
+    def collect(self, element: Expr, clauses: Sequence[ast.comprehension]) -> Expr:
+        """``[element for …]``."""
+        return ast.ListComp(elt=element, generators=[*clauses], **self._place)
+
+    def clause(self, target: str, second: str | None, items: Expr, tests: Sequence[Expr] = ()) -> ast.comprehension:
+        """``for target, second in items if tests…`` of a comprehension."""
+        loop = self.for_(target, second, items, [])
+        assert isinstance(loop, ast.For)
+        return ast.comprehension(target=loop.target, iter=items, ifs=[*tests], is_async=0)
 
     def is_(self, left: Expr, right: Expr) -> Expr:
         """``left is right``."""
-        return ast.Compare(left=left, ops=[ast.Is()], comparators=[right], **self._place)
+        return self.compare(ast.Is(), left, right)
+
+    def is_not(self, left: Expr, right: Expr) -> Expr:
+        """``left is not right``."""
+        return self.compare(ast.IsNot(), left, right)
+
+    def equal(self, left: Expr, right: Expr) -> Expr:
+        """``left == right``."""
+        return self.compare(ast.Eq(), left, right)
+
+    def unequal(self, left: Expr, right: Expr) -> Expr:
+        """``left != right``."""
+        return self.compare(ast.NotEq(), left, right)
 
     def assign(self, name: str, value: Expr) -> Stmt:
         """``name = value``."""
         return ast.Assign(targets=[ast.Name(id=name, ctx=ast.Store(), **self._place)], value=value, **self._place)
 
-    def assign_item(self, name: str, value: Expr) -> Stmt:
-        """``name[0] = value``."""
-        target = ast.Subscript(value=self.name(name), slice=self.constant(0), ctx=ast.Store(), **self._place)
+    def assign_item(self, holder: Expr, key: Expr, value: Expr) -> Stmt:
+        """``holder[key] = value``."""
+        target = ast.Subscript(value=holder, slice=key, ctx=ast.Store(), **self._place)
         return ast.Assign(targets=[target], value=value, **self._place)
 
     def unpack(self, name: str, value: Expr) -> Stmt:
@@ -94,7 +133,7 @@ class Nodes:
         goal = names[0] if second is None else ast.Tuple(elts=names, ctx=ast.Store(), **self._place)
         return ast.For(target=goal, iter=items, body=body or [self.pass_()], orelse=[], **self._place)
 
-    def try_(self, body: list[Stmt], errors: str, name: str, handler: list[Stmt], final: list[Stmt]) -> Stmt:
+    def try_(self, body: list[Stmt], errors: str, name: str | None, handler: list[Stmt], final: list[Stmt]) -> Stmt:
         """``try: body except errors as name: handler finally: final``."""
         caught = ast.ExceptHandler(type=self.name(errors), name=name, body=handler or [self.pass_()], **self._place)
         return ast.Try(body=body or [self.pass_()], handlers=[caught], orelse=[], finalbody=final, **self._place)
@@ -125,22 +164,22 @@ class Nodes:
         parameters: Sequence[str],
         body: list[Stmt],
         *,
-        first: str | None = None,
         boxes: Sequence[str] = (),
+        home: bool = True,
     ) -> Stmt:
-        """``def name(first, parameters=None…, *_, boxes=boxes…): body``.
+        """``def name(parameters…): body``.
 
-        With ``first`` the parameters default to null and further arguments are dropped (a script's function);
-        without it they are all required.
+        A function that does not stay home may be called with any number of arguments: all parameters but the first
+        default to null, and further arguments are dropped. ``boxes`` become parameters that default to themselves.
         """
         arguments = ast.arguments(
             posonlyargs=[],
-            args=[ast.arg(arg=parameter, **self._place) for parameter in ([first] if first else []) + [*parameters]],
-            vararg=ast.arg(arg="_", **self._place) if first else None,
+            args=[ast.arg(arg=parameter, **self._place) for parameter in parameters],
+            vararg=None if home else ast.arg(arg="_", **self._place),
             kwonlyargs=[ast.arg(arg=box, **self._place) for box in boxes],
             kw_defaults=[self.name(box) for box in boxes],
             kwarg=None,
-            defaults=[self.constant(None) for _ in parameters] if first else [],
+            defaults=[] if home else [self.constant(None) for _ in parameters[1:]],
         )
         return ast.FunctionDef(
             name=name, args=arguments, body=body or [self.pass_()], decorator_list=[], returns=None, **self._place

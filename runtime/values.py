@@ -7,6 +7,7 @@ shared by reference and compared by identity.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cmp_to_key
 from types import FunctionType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 Function: TypeAlias = FunctionType
 """A script's lambda: opaque. It is what the compiler emits, so call it with `Run.apply` only."""
+
+Ordering = type(cmp_to_key(lambda a, b: 0))
+"""What generated code makes of a comparator that pays for its calls itself; no value of a script."""
 
 Number: TypeAlias = int | float
 

@@ -1,6 +1,6 @@
 """What generated code may consist of. The compiler checks every program it makes against this before Python sees it.
 
-There is no attribute, import, global, lambda, comprehension, decorator, keyword argument, slice or format spec in
+There is no attribute, import, global, lambda, decorator, keyword argument, slice or format spec in
 it, and every name is one the compiler made up: code like this reaches nothing but the values and helpers it is given.
 """
 
@@ -13,7 +13,8 @@ ALLOWED: frozenset[type[ast.AST]] = frozenset(
         ast.Try, ast.ExceptHandler, ast.Break, ast.Continue, ast.Pass, ast.Nonlocal,
         ast.Name, ast.Load, ast.Store, ast.Constant, ast.Call, ast.List, ast.Tuple, ast.Dict, ast.Subscript,
         ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Mod,
-        ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is,
+        ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot,
+        ast.Div, ast.FloorDiv, ast.JoinedStr, ast.FormattedValue, ast.ListComp, ast.comprehension,
     }
 )  # fmt: skip
 """Every kind of node there may be."""
@@ -35,8 +36,12 @@ def assert_allowed(tree: ast.AST) -> None:
             raise NotAllowed("only named functions are called, without keywords")
         if isinstance(node, ast.FunctionDef) and (node.decorator_list or node.returns):
             raise NotAllowed("functions have neither decorators nor annotations")
-        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
-            raise NotAllowed("subscripts are constant")
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant | ast.Name):
+            raise NotAllowed("subscripts are names and constants")
+        if isinstance(node, ast.FormattedValue) and (node.format_spec is not None or node.conversion != -1):
+            raise NotAllowed("values are formatted without format spec and conversion")
+        if isinstance(node, ast.comprehension) and node.is_async:
+            raise NotAllowed("comprehensions are not asynchronous")
         if isinstance(node, ast.Constant) and not isinstance(node.value, str | int | float | bool | None):
             raise NotAllowed("constants are scalars")
         for name in _names(node):

@@ -1,7 +1,7 @@
 """Writing Python functions: names, variables, destinations, blocks and parts; the emitter decides what is written."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
@@ -50,6 +50,11 @@ class Writer:
         """Helper → the parameter of ``outer`` it is passed as, in order."""
         self._symbols = 0
         self._names: dict[Variable, str] = {}
+        self._moments = 0
+        self._stored: dict[str, int] = {}
+        """Name of a variable → the moment of writing at which it was last given a value."""
+        self._exposed: set[str] = set()
+        """Names of variables that other functions give values to."""
         self._homes: dict[str, Frame] = {}
         self._frame = Frame(depth="")
         self._at = Nodes(1)
@@ -68,6 +73,10 @@ class Writer:
         self._homes[name] = self._frame
         return name
 
+    def _all(self, args: Sequence[Resolved]) -> list[Expr]:
+        """The values of arguments, evaluated from left to right: the emitter's work."""
+        raise NotImplementedError
+
     def _do(self, *statements: Stmt) -> None:
         self._frame.body.extend(statements)
 
@@ -76,11 +85,28 @@ class Writer:
         if home is not self._frame:
             self._frame.rebinds[name] = None
             home.shared[name] = None
-        self._do(self._at.assign(name, value))
+        if not (isinstance(value, ast.Name) and value.id == name):
+            self._store(name, value)
+
+    def _store(self, name: str, value: Expr) -> None:
+        """Give a name of this frame a value."""
+        self._do(self._stored_in(name, value))
+
+    def _stored_in(self, name: str, value: Expr) -> Stmt:
+        self._moments += 1
+        self._stored[name] = self._moments
+        return self._at.assign(name, value)
+
+    def _target(self, variable: Variable) -> str | None:
+        """The name that a value meant for ``variable`` can be written to at once."""
+        name = self._names[variable]
+        return name if not boxed(variable) and self._homes[name] is self._frame else None
 
     def _declare(self, variable: Variable) -> str:
         name = self._symbol("v")
         self._names[variable] = name
+        if variable.set_inside:
+            self._exposed.add(name)
         self._homes[name] = self._frame
         return name
 
@@ -98,14 +124,14 @@ class Writer:
     def _bind(self, variable: Variable, value: Expr) -> None:
         """Give a variable that its scope holds already a value."""
         if boxed(variable):
-            self._do(self._at.assign_item(self._names[variable], value))
+            self._do(self._at.assign_item(self._at.name(self._names[variable]), self._at.constant(0), value))
         else:
             self._assign(self._names[variable], value)
 
     def _bind_new(self, variable: Variable, value: Expr) -> None:
         """Make a variable with a value."""
         name = self._declare(variable)
-        self._do(self._at.assign(name, self._at.array([value]) if boxed(variable) else value))
+        self._store(name, self._at.array([value]) if boxed(variable) else value)
 
     def _read(self, variable: Variable | None) -> Expr:
         if variable is None:
@@ -150,8 +176,10 @@ class Writer:
 
     def _keep(self, value: Expr) -> Expr:
         """``value`` in a variable of its own."""
-        if isinstance(value, ast.Constant):
-            return value
+        return value if isinstance(value, ast.Constant) else self._copied(value)
+
+    def _copied(self, value: Expr) -> ast.Name:
+        """``value`` in a variable of its own, constants too."""
         name = self._temporary()
         self._do(self._at.assign(name, value))
         return self._at.name(name)

@@ -3,7 +3,7 @@
 import math
 from functools import reduce
 
-from mintaka.lang.numbers import MAX_INTEGER, number
+from mintaka.lang.numbers import number
 from mintaka.runtime.ops import op
 from mintaka.runtime.values import Number
 
@@ -80,9 +80,7 @@ def power(a: float, b: float, *more: float) -> Number:
 
 def _exact(value: Number) -> Number:
     """A sum or product as scripts have numbers: beyond ±2^53 a double."""
-    if type(value) is int and not -MAX_INTEGER <= value <= MAX_INTEGER:
-        return float(value)
-    return value
+    return number(value) if type(value) is int else value
 
 
 def _product(a: Number, b: Number) -> Number:

@@ -7,7 +7,7 @@ from mintaka.runtime.errors import ArityError, HostFault
 from mintaka.runtime.ops import op
 from mintaka.runtime.run import Run
 from mintaka.runtime.text import to_text
-from mintaka.runtime.values import Function, Value, same, truthy
+from mintaka.runtime.values import Function, Ordering, Value, same, truthy
 from mintaka.stdlib.indices import element, position
 
 MOST_PADDING = 1_000_000
@@ -213,6 +213,8 @@ def list_sort(run: Run, items: list[Value], compare: Value = None) -> list[Value
     if compare is None:
         # In order of UTF-16 code units, as everywhere where ECMAScript sorts texts.
         return sorted(items, key=lambda item: to_text(item, run.build).encode("utf-16-be", "surrogatepass"))
+    if isinstance(compare, Ordering):
+        return sorted(items, key=compare)
     if not isinstance(compare, Function):
         raise ArityError("`list.sort` takes a list, or a list and a function that compares two items.")
 

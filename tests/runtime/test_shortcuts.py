@@ -15,13 +15,13 @@ from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import Program, compile_tree
 from mintaka.runtime.errors import TypeFault
 from mintaka.runtime.execute import execute
+from mintaka.runtime.operators import ARITHMETIC, COMPARISONS
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Powers
-from mintaka.runtime.shortcuts import BINARY, COMPARISONS
 from mintaka.runtime.values import Value
 
 OPS = OpTable.of(*stdlib.modules)
-NAMES = sorted({*BINARY, *COMPARISONS, "/", "^"})
+NAMES = sorted({*ARITHMETIC, *COMPARISONS, "^"})
 NUMBERS = st.one_of(
     st.integers(-5, 5),
     st.integers(-MAX_INTEGER, MAX_INTEGER),

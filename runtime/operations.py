@@ -1,0 +1,215 @@
+"""Arithmetic and comparisons in line: Python's operators, guarded where Python would accept what a script may not.
+
+What Python gets wrong for scripts, and what is emitted because of it:
+
+* ``True + 1`` and ``"a" < "b"`` are fine in Python: operands that may be no numbers are tested first (`_guard`);
+* integers grow without bounds: a result that may pass ±2^53 is tested and made a double (`exact`). Inference bounds
+  most counters (`mintaka.runtime.trips`) and signs, so that often one comparison is left, or none;
+* zero times a negative integer is minus zero: a product that may be zero with a negative factor goes through the op;
+* ``%`` has the sign of the divisor in Python, of the dividend in scripts: only what is known or found to be not
+  negative by a positive divisor is in line;
+* ``1 == True`` and ``[] == []`` hold in Python: ``==`` is in line where the kinds cannot mix so.
+"""
+
+import ast
+from collections.abc import Sequence
+from itertools import pairwise
+
+from mintaka.lang.numbers import MAX_INTEGER
+from mintaka.lang.scopes import Resolved
+from mintaka.runtime.facts import Facts
+from mintaka.runtime.lattice import (
+    ALL,
+    BOOLEAN,
+    CONTAINER,
+    FUNCTION,
+    HOST,
+    INT,
+    LIST,
+    NULL,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    Type,
+)
+from mintaka.runtime.op_types import arithmetic, clamped
+from mintaka.runtime.operators import ARITHMETIC, ORDER
+from mintaka.runtime.ops import Op, OpTable
+from mintaka.runtime.pynodes import Expr
+from mintaka.runtime.writer import Writer
+
+TESTED = {
+    NUMBER: ("int", "float"),
+    LIST: ("list",),
+    OBJECT: ("dict",),
+    TEXT: ("str",),
+    FUNCTION: ("function",),
+}
+"""Kinds that a guard tests for, and the helpers that are Python's types of them, the most common first."""
+
+
+class Operations(Writer):
+    """Writes operators."""
+
+    _ops: OpTable
+    _facts: Facts
+
+    def _guard(self, op: str, index: int, value: Expr, found: Type, kinds: int) -> None:
+        """Refuse ``value``, a name, as argument ``index`` of ``op`` unless it is of these kinds."""
+        if found.only(kinds):
+            return
+        tests = [self._at.is_not(self._type(value), self._at.name(self._helper(name))) for name in TESTED[kinds]]
+        refuse = self._at.do(self._at.call(self._helper(f"check:{op}"), [self._at.constant(index), value]))
+        self._do(self._at.if_(self._at.all(tests), [refuse], []))
+
+    def _type(self, value: Expr) -> Expr:
+        return self._at.call(self._helper("type"), [value])
+
+    def _arithmetic(self, resolved: Resolved, into: str | None) -> Expr | None:
+        """``+ - *`` of any number of arguments, ``% /`` of two; ``None`` for what is left to the op."""
+        name, types = resolved.op, [self._facts.of(arg) for arg in resolved.args]
+        if any(not found.kinds & NUMBER for found in types) or (name in "%/" and len(types) != 2):
+            return None
+        values = self._all(resolved.args)
+        if name in "%/":
+            return self._division(name, values, types)
+        values = self._numbers(name, values, types)
+        total, known = values[0], types[0].narrowed(NUMBER)
+        for index, value in enumerate(values[1:], 2):
+            step = types[index - 1].narrowed(NUMBER)
+            square = index == 2 and _same_name(values[0], value)
+            total = self._step(name, total, value, known, step, square, into if index == len(values) else None)
+            known = clamped(arithmetic(name, known, step, square=square))
+        return total
+
+    def _numbers(self, name: str, values: Sequence[Expr], types: Sequence[Type]) -> list[Expr]:
+        """Operands that are certainly numbers."""
+        if all(found.only(NUMBER) for found in types):
+            return list(values)
+        named = [self._named(value) for value in values]
+        for index, (value, found) in enumerate(zip(named, types, strict=True)):
+            self._guard(name, index, value, found, NUMBER)
+        return named
+
+    def _step(
+        self, name: str, a: Expr, b: Expr, first: Type, second: Type, square: bool, into: str | None
+    ) -> Expr:  # fmt: skip
+        result = arithmetic(name, first, second, square=square)
+        signed = name == "*" and not square and result.low <= 0 and (first.low < 0 or second.low < 0)
+        beyond = result.low < -MAX_INTEGER or result.high > MAX_INTEGER
+        if not result.kinds & INT or not (beyond or signed):
+            return self._at.binary(ARITHMETIC[name](), a, b)
+        if signed:
+            a, b = self._named(a), self._named(b)
+        if into is None or (signed and into in (_name(a), _name(b))):
+            into = self._temporary()
+        self._store(into, self._at.binary(ARITHMETIC[name](), a, b))
+        value = self._at.name(into)
+        tests = []
+        if signed:
+            tests.append(self._at.compare(ast.LtE(), value, 0))
+        elif result.low < -MAX_INTEGER:
+            tests.append(self._at.compare(ast.Lt(), value, -MAX_INTEGER))
+        if result.high > MAX_INTEGER:
+            tests.insert(0, self._at.compare(ast.Gt(), value, MAX_INTEGER))
+        repaired = self._at.call(self._helper("op:*"), [a, b]) if signed else self._exact(value)
+        self._do(self._at.if_(self._at.any(tests), [self._at.assign(into, repaired)], []))
+        return value
+
+    def _exact(self, value: Expr) -> Expr:
+        return self._at.call(self._helper("exact"), [value])
+
+    def _division(self, name: str, values: Sequence[Expr], types: Sequence[Type]) -> Expr:
+        a, b = map(self._named, values)
+        tests = []
+        for value, found in ((a, types[0]), (b, types[1])):
+            if not found.only(INT):
+                tests.append(self._at.is_(self._type(value), self._at.name(self._helper("int"))))
+        if name == "%" and not (types[0].only(INT) and types[0].low >= 0):
+            tests.append(self._at.compare(ast.GtE(), a, 0))
+        if not (types[1].only(INT) and types[1].low >= 1):
+            tests.append(self._at.compare(ast.Gt(), b, 0))
+        if name == "%":
+            plain = self._at.binary(ast.Mod(), a, b)
+        else:  # a quotient is whole only where nothing is left: doubles near it are closer together than 1 / b
+            left = self._at.binary(ast.Mod(), a, b)
+            plain = self._at.choose([left], self._at.binary(ast.Div(), a, b), self._at.binary(ast.FloorDiv(), a, b))
+        return self._at.choose(tests, plain, self._at.call(self._helper(f"op:{name}"), [a, b])) if tests else plain
+
+    def _comparison(self, resolved: Resolved) -> Expr | None:
+        """``< > <= >= == !=``; ``None`` for what is left to the op."""
+        types = [self._facts.of(arg) for arg in resolved.args]
+        if resolved.op not in ORDER:
+            return self._equality(resolved.op, resolved.args, types) if len(types) == 2 else None
+        if any(not found.kinds & NUMBER for found in types) or len(types) < 2:
+            return None
+        values = self._numbers(resolved.op, self._all(resolved.args), types)
+        if len(values) == 2:
+            return self._at.compare(ORDER[resolved.op](), *values)
+        named = [self._named(value) for value in values]
+        return self._at.all([self._at.compare(ORDER[resolved.op](), a, b) for a, b in pairwise(named)])
+
+    def _equality(self, name: str, args: Sequence[Resolved], types: Sequence[Type]) -> Expr:
+        a, b = self._all(args)
+        equal = self._equal(a, b, *types)
+        if name == "==":
+            return equal
+        if isinstance(equal, ast.Compare) and isinstance(equal.ops[0], ast.Eq | ast.Is):
+            opposite = self._at.is_not if isinstance(equal.ops[0], ast.Is) else self._at.unequal
+            return opposite(equal.left, equal.comparators[0])
+        return self._at.negate(equal)
+
+    def _equal(self, a: Expr, b: Expr, first: Type, second: Type) -> Expr:
+        if first.only(NULL) or second.only(NULL):
+            return self._at.is_(self._variable(a), self._variable(b))
+        mixed = [(first, second, b), (second, first, a)]
+        for one, other, value in mixed:
+            if not one.only(NUMBER | TEXT):
+                continue
+            if one.only(TEXT) or not other.kinds & BOOLEAN:
+                return self._at.equal(a, b)
+            if isinstance(value, ast.Name):
+                boolean = self._at.is_not(self._type(value), self._at.name(self._helper("bool")))
+                return self._at.all([self._at.equal(a, b), boolean])
+        if not (first.kinds | second.kinds) & (CONTAINER | HOST) and not _mixes(first, second):
+            return self._at.equal(a, b)
+        return self._at.call(self._helper("same"), [a, b])
+
+    def _named(self, value: Expr) -> Expr:
+        """``value`` as a name or a constant, to be used more than once."""
+        return value if isinstance(value, ast.Name) else self._keep(value)
+
+    def _variable(self, value: Expr) -> Expr:
+        """``value`` as something that Python compares by identity without a warning: no number and no text."""
+        return self._copied(value) if isinstance(value, ast.Constant) and value.value is not None else value
+
+    def _checked(self, op: Op, values: Sequence[Expr], types: Sequence[Type]) -> Expr:
+        """A call of an op, its arguments guarded in line where they need it."""
+        front = [self._depth()] if op.takes_run else []
+        wanted = [op.parameters[min(index, len(op.parameters) - 1)].type for index in range(len(values))]
+        kinds = [_GUARDED.get(kind.word, 0) if kind.accepts else ALL for kind in wanted]
+        if any(not found.kinds & taken for found, taken in zip(types, kinds, strict=True)):
+            return self._at.call(self._helper(f"op:{op.name}"), [*front, *values])
+        if any(found.kinds & ~taken for found, taken in zip(types, kinds, strict=True)):
+            values = [self._named(value) for value in values]
+            for index, (value, found) in enumerate(zip(values, types, strict=True)):
+                if kinds[index] != ALL:
+                    self._guard(op.name, index, value, found, kinds[index])
+        return self._at.call(self._helper(f"raw:{op.name}"), [*front, *values])
+
+
+_GUARDED = {"number": NUMBER, "list": LIST, "object": OBJECT, "string": TEXT, "lambda": FUNCTION}
+"""Types of parameters that can be guarded in line, and their kinds."""
+
+
+def _mixes(first: Type, second: Type) -> bool:
+    """Whether a number may meet a boolean, which are equal for Python."""
+    return bool((first.kinds & NUMBER and second.kinds & BOOLEAN) or (first.kinds & BOOLEAN and second.kinds & NUMBER))
+
+
+def _name(value: Expr) -> str:
+    return value.id if isinstance(value, ast.Name) else ""
+
+
+def _same_name(a: Expr, b: Expr) -> bool:
+    return _name(a) != "" and _name(a) == _name(b)
