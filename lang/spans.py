@@ -38,3 +38,7 @@ class Span:
         if self.line:
             return f"line {self.line}, column {self.column}"
         return "/" + "/".join(map(str, self.path))
+
+
+HIDDEN = Span(line=-1)
+"""The place of code that is none of the script's own: what goes wrong in it is shown where the script called it."""

@@ -13,17 +13,19 @@ name the category. A parameter ``run: Run`` in front is the run and no argument 
 """
 
 import inspect
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar, get_type_hints
 
+from mintaka.lang.definitions import Definition, expanded
+from mintaka.lang.documentation import Example, read_documentation
 from mintaka.lang.forms import FORMS
-from mintaka.lang.signatures import Signature
+from mintaka.lang.signatures import Argument, Signature
+from mintaka.lang.tree import Node
 from mintaka.runtime.run import Run
-from mintaka.runtime.types import ArgType, argument_type
+from mintaka.runtime.types import ArgType, argument_type, kinds_named
 
 _STANDARD = "mintaka.stdlib."
 
@@ -53,14 +55,6 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A line of a docstring that begins with ``> `` and the result below it."""
-
-    source: str
-    result: str
-
-
-@dataclass(frozen=True, slots=True)
 class Op:
     """An operation scripts can name."""
 
@@ -77,10 +71,12 @@ class Op:
 
     @property
     def signature(self) -> Signature:
-        """The arity, for the checker."""
+        """The arity and the kinds of values it takes and gives, for the checker."""
         variadic = any(parameter.variadic for parameter in self.parameters)
         required = sum(not (parameter.optional or parameter.variadic) for parameter in self.parameters)
-        return Signature(self.name, required, None if variadic else len(self.parameters))
+        arguments = tuple(Argument(parameter.name, parameter.type.kinds) for parameter in self.parameters)
+        maximum = None if variadic else len(self.parameters)
+        return Signature(self.name, required, maximum, arguments, kinds_named(self.returns))
 
     def describe(self) -> dict[str, object]:
         """The op as an element of ``get_opcodes``."""
@@ -101,7 +97,7 @@ class Op:
             ],
             "slots": [{"name": parameter.name, "type": parameter.type.slot} for parameter in self.parameters],
             "returnType": self.returns,
-            "examples": [{"source": example.source, "result": example.result} for example in self.examples],
+            "examples": [example.to_json() for example in self.examples],
         }
 
 
@@ -121,7 +117,7 @@ def _op(name: str, function: Any, label: str | None, category: str | None, layou
     hints = get_type_hints(function)
     parameters = list(inspect.signature(function).parameters.values())
     takes_run = bool(parameters) and hints[parameters[0].name] is Run
-    description, examples = _read(inspect.getdoc(function) or "")
+    description, examples = read_documentation(inspect.getdoc(function) or "")
     room = name.split(".")[0] if "." in name else ""
     return Op(
         name=name,
@@ -145,31 +141,30 @@ def _op(name: str, function: Any, label: str | None, category: str | None, layou
     )
 
 
-_EXAMPLE = re.compile(r"^> (?P<source>.+(?:\n  .+)*)\n(?P<result>.+)$", re.MULTILINE)
-
-
-def _read(doc: str) -> tuple[str, tuple[Example, ...]]:
-    """The description and the examples of a docstring."""
-    examples = tuple(Example(found["source"], found["result"]) for found in _EXAMPLE.finditer(doc))
-    return _EXAMPLE.sub("", doc).strip(), examples
-
-
 class OpTable:
     """The ops a program is compiled against, and the special forms of the language."""
 
-    def __init__(self, ops: Mapping[str, Op]) -> None:
+    def __init__(self, ops: Mapping[str, Op], definitions: Iterable[Definition] = ()) -> None:
         self._ops = dict(ops)
+        self.definitions: Mapping[str, Definition] = {found.name: found for found in definitions}
+        """Functions written in the language; `expanded` makes them part of a script that names them."""
         self.signatures: Mapping[str, Signature] = {
             **{form.name: form.signature for form in FORMS.values()},
             **{name: found.signature for name, found in self._ops.items()},
+            **{name: found.signature for name, found in self.definitions.items()},
         }
         """Name → arity, for `mintaka.lang.checker.check`."""
 
     @classmethod
     def of(cls, *modules: ModuleType) -> "OpTable":
-        """The table of every op defined in ``modules``; two ops of one name are a mistake."""
+        """The table of every op defined in ``modules``; two ops of one name are a mistake.
+
+        What a function ``definitions`` of a module gives is in it too: functions written in the language.
+        """
         ops: dict[str, Op] = {}
+        definitions: list[Definition] = []
         for module in modules:
+            definitions += getattr(module, "definitions", tuple)()
             for value in vars(module).values():
                 found = getattr(value, "__op__", None)
                 if not isinstance(found, Op) or found.function.__module__ != module.__name__:
@@ -177,7 +172,16 @@ class OpTable:
                 if found.name in ops or found.name in FORMS:
                     raise ValueError(f"the op {found.name} is defined twice; the second time in {module.__name__}")
                 ops[found.name] = found
-        return cls(ops)
+        return cls(ops, definitions)
+
+    def extended(self, *ops: Op) -> "OpTable":
+        """A table of these ops and more. Raises `ValueError` for a name that is taken."""
+        table = dict(self._ops)
+        for added in ops:
+            if added.name in self.signatures or added.name in table:
+                raise ValueError(f"there is an op {added.name} already; choose another name")
+            table[added.name] = added
+        return OpTable(table, self.definitions.values())
 
     def __iter__(self) -> Iterator[Op]:
         return iter(self._ops.values())
@@ -185,6 +189,10 @@ class OpTable:
     def get(self, name: str) -> Op | None:
         """The op called ``name``, or ``None``."""
         return self._ops.get(name)
+
+    def expanded(self, tree: Node) -> Node:
+        """``tree`` with the functions written in the language that it names, and no call of them as ops."""
+        return expanded(tree, self.definitions)
 
     def standard(self, name: str) -> bool:
         """Whether ``name`` means here what the standard library means by it, which the compiler knows more about."""
@@ -198,5 +206,6 @@ class OpTable:
 
     def describe(self) -> list[dict[str, object]]:
         """Every op and form in the shape of ``get_opcodes``, forms first, then ops by category and name."""
-        ops = sorted(self._ops.values(), key=lambda found: (found.category, found.name))
+        every: list[Op | Definition] = [*self._ops.values(), *self.definitions.values()]
+        ops = sorted(every, key=lambda found: (found.category, found.name))
         return [form.describe() for form in FORMS.values()] + [found.describe() for found in ops]

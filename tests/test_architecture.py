@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-ROOMS = ("lang", "runtime", "stdlib", "capabilities", "engine", "storage", "server", "client")
+ROOMS = ("lang", "runtime", "stdlib", "embedding", "capabilities", "engine", "storage", "server", "client")
+ROOTS = ("server", "embedding")
 POWERS = {
     "os": {"environ", "environb", "getenv", "getcwd", "urandom", "putenv"},
     "sys": {"argv"},
@@ -19,7 +20,7 @@ POWERS = {
     "random": {"random", "randint", "randrange", "choice", "getrandbits", "seed", "shuffle"},
     "secrets": {"token_bytes", "token_hex", "token_urlsafe", "randbits", "choice"},
 }
-"""What makes authority out of nothing: to be found in server/ only, which passes it down."""
+"""What makes authority out of nothing: to be found in the composition roots only, which pass it down."""
 
 
 def sources(*rooms: str) -> list[Path]:
@@ -49,7 +50,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert [relative(path) for path in sources(*ROOMS) if path.stem in empty or path.parent.name in empty] == []
 
 
-@pytest.mark.parametrize("path", sources(*(room for room in ROOMS if room != "server")), ids=relative)
+@pytest.mark.parametrize("path", sources(*(room for room in ROOMS if room not in ROOTS)), ids=relative)
 def test_powers_are_passed_in_below_the_server(path: Path) -> None:
     reached = [
         f"{node.value.id}.{node.attr} (line {node.lineno})"
