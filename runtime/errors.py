@@ -10,7 +10,9 @@
         ├── OutOfMemory                                                                    (memory)
         ├── TooDeep                                                                        (depth)
         ├── DeadlinePassed                                                                 (deadline)
-        └── Cancelled                                                                      (cancelled)
+        ├── Cancelled                                                                      (cancelled)
+        ├── Diverged            a resumed run does not go the way its journal says         (diverged)
+        └── JournalLost         what a durable run does can no longer be written down      (storage_error)
 
 ``kind`` is one of the protocol's closed set; the server maps it to an error code. No message ever contains a Python
 traceback, a path of the machine or a repr.
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mintaka.lang.tree import Span
+    from mintaka.runtime.budget import Used
     from mintaka.runtime.values import Value
 
 
@@ -51,6 +54,18 @@ class ScriptError(Exception):
         self.data: Mapping[str, object] = data or {}
         self.op = op
         self.span = span
+        self.used: Used | None = None
+        """What the run had used when it ended with this."""
+
+    @property
+    def line(self) -> int | None:
+        """The line of the script, from 1 on; ``None`` where there is none, as in a JSON form."""
+        return self.span.line if self.span is not None and self.span.line > 0 else None
+
+    @property
+    def column(self) -> int | None:
+        """The column of that line, from 1 on."""
+        return None if self.span is None or self.line is None else self.span.column
 
 
 class ArityError(ScriptError):
@@ -111,3 +126,22 @@ class Cancelled(Stopped):
     """Somebody with the right to do so cancelled the run."""
 
     kind = "cancelled"
+
+
+class Diverged(Stopped):
+    """A run cannot be resumed: its script, arguments or budget are not those it began with, or it went another way."""
+
+    kind = "diverged"
+
+
+class JournalLost(Stopped):
+    """A durable run's journal could not be written; the run stops rather than do what would be done again."""
+
+    kind = "storage_error"
+
+
+def internal_error(cause: Exception | None = None) -> ScriptError:
+    """What a script is told of a fault that is not its own."""
+    error = ScriptError("Something went wrong inside an op; the script is not to blame.")
+    error.__cause__ = cause
+    return error

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import cast
 
-from mintaka.runtime.errors import OutOfMemory, ScriptError, Thrown, TooDeep
+from mintaka.lang.spans import HIDDEN
+from mintaka.runtime.errors import OutOfMemory, ScriptError, Thrown, TooDeep, internal_error
 from mintaka.runtime.values import Value
 from mintaka.runtime.writer import Site
 
@@ -16,9 +17,9 @@ def script_error(error: Exception, sites: Sequence[Site]) -> ScriptError:
     """``error`` as a script's error, with the op and the place of the innermost code of the script it passed."""
     if isinstance(error, ScriptError) and error.span is not None:
         return error
-    line, own = _innermost(error.__traceback__)
+    line, own = _innermost(error.__traceback__, sites)
     known = _known(error, own)
-    if 0 < line <= len(sites):
+    if line:
         known.op = known.op or sites[line - 1].op
         known.span = sites[line - 1].span
     return known
@@ -51,17 +52,16 @@ def _known(error: Exception, own: bool) -> ScriptError:
         return TooDeep("Calls are nested too deeply. Look for a function that calls itself without end.")
     if isinstance(error, MemoryError):
         return OutOfMemory("The machine has no memory left for the script's data. Keep less at a time.")
-    internal = ScriptError("Something went wrong inside an op; the script is not to blame.")
-    internal.__cause__ = error
-    return internal
+    return internal_error(error)
 
 
-def _innermost(traceback: TracebackType | None) -> tuple[int, bool]:
-    """The line of the innermost frame of generated code, and whether the error was raised in that very frame."""
+def _innermost(traceback: TracebackType | None, sites: Sequence[Site]) -> tuple[int, bool]:
+    """The line of the script's own innermost frame, and whether the error was raised in generated code itself."""
     line, own = 0, False
     while traceback is not None:
         own = traceback.tb_frame.f_code.co_filename == SCRIPT_FILE
-        if own:
-            line = traceback.tb_lineno
+        at = traceback.tb_lineno
+        if own and 0 < at <= len(sites) and sites[at - 1].span != HIDDEN:
+            line = at
         traceback = traceback.tb_next
     return line, own
