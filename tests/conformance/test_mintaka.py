@@ -1,4 +1,4 @@
-"""Mintaka's own rules, where ViwoScript has a fault or says nothing: in text, in JSON, and in the reference evaluator."""
+"""Mintaka's own rules, where ViwoScript has a fault or is silent: in text, in JSON, and in the reference evaluator."""
 
 import json
 import random

@@ -107,27 +107,37 @@ async def compiled(program: Program, budget: Budget = BUDGET, slice_length: int 
 async def differences(tree: Node) -> list[str]:
     """Where generated code does not do what a program means: its end, what it tells and does, and its fuel.
 
-    ``tree`` has no errors. It is run in slices of several lengths, and with exactly the fuel it needs and one less.
+    ``tree`` has no errors. It is run with and without inference, in slices of several lengths, with exactly the fuel
+    it needs, and with one unit less.
     """
     parallel = any(isinstance(node, Call) and node.op.startswith("par.") for node in walk(tree))
     # Which of several tasks makes the last call that is allowed depends on their order.
     budget = replace(BUDGET, calls=100_000) if parallel else BUDGET
     meant = defined(tree, budget)
     sooner = defined(tree, replace(budget, depth=budget.depth - 1))
-    program = compile_tree(tree, OPS)
     found = []
-    for slice_length in (64, SLICE):
-        got = await compiled(program, budget, slice_length)
-        found += _differ(meant, sooner, got, f"slices of {slice_length}", parallel)
-    fuel = meant.fuel
-    if fuel is None or {"fuel", "depth"} & {meant.end, got.end}:
-        return found
-    exact = replace(budget, fuel=max(1, fuel))
-    found += _differ(meant, sooner, await compiled(program, exact), f"exactly {fuel} units of fuel", parallel)
-    if fuel > 1:
-        short = await compiled(program, replace(budget, fuel=fuel - 1), 64)
+    for infer in (True, False):
+        program = compile_tree(tree, OPS, infer=infer)
+        how = "" if infer else "without inference, "
+        for slice_length in (64, SLICE):
+            got = await compiled(program, budget, slice_length)
+            found += _differ(meant, sooner, got, f"{how}slices of {slice_length}", parallel)
+        if not {"fuel", "depth"} & {meant.end, got.end}:
+            found += await _differ_in_fuel(program, meant, sooner, how, budget, parallel)
+    return found
+
+
+async def _differ_in_fuel(
+    program: Program, meant: Told, sooner: Told, how: str, budget: Budget, parallel: bool
+) -> list[str]:
+    """What is wrong with exactly the fuel a program needs, or one unit less."""
+    assert meant.fuel is not None
+    got = await compiled(program, replace(budget, fuel=max(1, meant.fuel)))
+    found = _differ(meant, sooner, got, f"{how}exactly {meant.fuel} units of fuel", parallel)
+    if meant.fuel > 1:
+        short = await compiled(program, replace(budget, fuel=meant.fuel - 1), 64)
         if short.end != "fuel":
-            found.append(f"with {fuel - 1} units of fuel, one too few: ends with {short.end}")
+            found.append(f"{how}with {meant.fuel - 1} units of fuel, one too few: ends with {short.end}")
     return found
 
 
