@@ -1,69 +1,163 @@
 """Everything that can be known to be wrong with a script before it runs, all of it at once."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from mintaka.lang.diagnostics import Code, Diagnostic, Severity
+from mintaka.lang.flow import Flow
 from mintaka.lang.forms import FORMS, SHORT_FORMS, SHORT_OPS
-from mintaka.lang.names import bound_names, near
-from mintaka.lang.scopes import Resolved, resolve
-from mintaka.lang.shape import misshapes, well_formed
+from mintaka.lang.kinds import ANY
+from mintaka.lang.methods import NONE, Capabilities, Need
+from mintaka.lang.names import Suggestions, bound_names
+from mintaka.lang.scopes import Resolution, Resolved, resolve
+from mintaka.lang.shape import misshapes, pairs, well_formed
 from mintaka.lang.signatures import Signature
 from mintaka.lang.spans import Span
-from mintaka.lang.tree import Call, Literal, Node, walk
+from mintaka.lang.tree import Call, Data, Literal, Node, walk
+from mintaka.lang.usage import unused
 
 
-def check(node: Node, signatures: Mapping[str, Signature]) -> list[Diagnostic]:
-    """The diagnostics of a script against the ops there are, in order of their places.
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is known of a script without running it."""
 
-    An op nobody knows, a wrong number of arguments, something that is no name where a name belongs, a variable nothing
-    binds and a misplaced ``break`` are errors; a variable that is bound only elsewhere is null, with a warning.
+    diagnostics: list[Diagnostic]
+    """In order of their places."""
+    needs: list[Need]
+    """The capabilities it looks up."""
+    variables: list[tuple[str, str]]
+    """The kinds or capability types of variables of which they are known, in order of binding."""
+    result: str
+    """The kinds of its value: ``number``, ``string | null``, ``any``; ``never`` where it always leaves."""
+
+
+def check(node: Node, signatures: Mapping[str, Signature], *, capabilities: Capabilities = NONE) -> list[Diagnostic]:
+    """The diagnostics of a script against the ops and capabilities there are, in order of their places.
+
+    Errors are what keeps a script from running, and what fails on every run; what fails if it is ever evaluated, and
+    what probably is not meant as it is written, are warnings.
     """
-    found = [*_structure(node, signatures), *_names(node)]
-    return sorted(found, key=lambda diagnostic: _place(diagnostic.span))
+    return analyse(node, signatures, capabilities=capabilities).diagnostics
 
 
-def _structure(node: Node, signatures: Mapping[str, Signature]) -> Iterator[Diagnostic]:
-    for call in walk(node):
-        if not isinstance(call, Call):
-            continue
+def analyse(node: Node, signatures: Mapping[str, Signature], *, capabilities: Capabilities = NONE) -> Analysis:
+    """The diagnostics of a script, and what it needs and gives."""
+    suggest = Suggestions()
+    resolution = resolve(node)
+    found = [*_Structure(node, signatures, suggest), *_names(node, resolution, suggest)]
+    faulty = {id(at) for at, diagnostic in found if diagnostic.severity is Severity.ERROR}
+    mentioned = {name for resolved, _ in resolution.unbound for name in _spoken(resolved)} | suggest.given
+    flow = Flow(resolution.root, signatures, capabilities, suggest, faulty)
+    diagnostics = [diagnostic for _, diagnostic in found] + flow.diagnostics + [*unused(resolution.root, mentioned)]
+    return Analysis(
+        sorted(diagnostics, key=lambda diagnostic: _place(diagnostic.span)),
+        flow.needs,
+        [(variable.name, str(fact)) for variable, fact in flow.variables.items() if fact.kinds != ANY],
+        str(flow.result),
+    )
+
+
+Found = tuple[Node, Diagnostic]
+"""A diagnostic, and the node that is at fault."""
+
+
+class _Structure:
+    """Each call for itself: its op, the number of its arguments, their shape, and where it stands."""
+
+    def __init__(self, root: Node, signatures: Mapping[str, Signature], suggest: Suggestions) -> None:
+        self._root = root
+        self._signatures = signatures
+        self._suggest = suggest
+        self._short = {**SHORT_FORMS, **SHORT_OPS}
+        self._known = [*{**signatures, **FORMS, **self._short}]
+
+    def __iter__(self) -> Iterator[Found]:
+        top = {id(step) for step in (self._root, *_steps(self._root))}
+        declared: set[str] | None = None
+        for call in walk(self._root):
+            if not isinstance(call, Call):
+                continue
+            yield from ((call, diagnostic) for diagnostic in self._call(call))
+            if call.op == "std.params":
+                again, declared = declared is not None, declared or set()
+                yield from ((call, each) for each in _params(call, id(call) in top, again, declared))
+
+    def _call(self, call: Call) -> Iterator[Diagnostic]:
         if call.op in FORMS:
             yield from misshapes(call)
-        elif call.op not in signatures:
-            yield _unknown(call, signatures)
-        elif not signatures[call.op].accepts(len(call.args)):
-            expected = signatures[call.op].expected()
-            yield Diagnostic(Code.ARITY, f"`{call.op}` takes {expected}, not {len(call.args)}.", call.head)
+            yield from _twice(call)
+        elif call.op not in self._signatures:
+            yield self._unknown(call)
+        elif not self._signatures[call.op].accepts(len(call.args)):
+            yield Diagnostic(Code.ARITY, self._signatures[call.op].refused(len(call.args)), call.head)
+
+    def _unknown(self, call: Call) -> Diagnostic:
+        name = self._short.get(call.op)
+        hint = f"Did you mean `{name}`?" if name else self._suggest.did_you_mean(call.op, self._known)
+        message = f"There is no op `{call.op}`." if call.op else "A call names its op first."
+        return Diagnostic(Code.UNKNOWN_OP, message, call.head, hint)
 
 
-def _unknown(call: Call, signatures: Mapping[str, Signature]) -> Diagnostic:
-    hint = None
-    short = {**SHORT_FORMS, **SHORT_OPS}
-    name = short.get(call.op) or near(call.op, [*signatures, *FORMS, *short])
-    if name is not None:
-        hint = f"Did you mean `{name}`?"
-    message = f"There is no op `{call.op}`." if call.op else "A call names its op first."
-    return Diagnostic(Code.UNKNOWN_OP, message, call.head, hint)
+def _steps(root: Node) -> tuple[Node, ...]:
+    return root.args if isinstance(root, Call) and root.op == "std.seq" else ()
 
 
-def _names(node: Node) -> Iterator[Diagnostic]:
-    resolution = resolve(node)
+def _params(call: Call, at_top: bool, again: bool, declared: set[str]) -> Iterator[Diagnostic]:
+    """What is wrong with the place of ``params``, and with the names it declares."""
+    if not at_top or again:
+        message = "`std.params` stands at the top of a script only, and once."
+        yield Diagnostic(Code.MISPLACED, message, call.span, "Declare all parameters in one (params …) at the top.")
+    for arg in call.args:
+        name = arg.value[0] if isinstance(arg, Literal) and isinstance(arg.value, list) and arg.value else None
+        if isinstance(name, str) and name in declared:
+            message = f"The parameter `{name}` is declared twice."
+            yield Diagnostic(Code.DUPLICATE, message, arg.span, "Take one of the two out.")
+        elif isinstance(name, str):
+            declared.add(name)
+
+
+def _twice(call: Call) -> Iterator[Diagnostic]:
+    """Keys of an object and parameters of a function that stand there twice; the later one hides the earlier."""
+    if call.op == "obj.new":
+        what, names = "key", [(key.value, key.span) for key, _ in pairs(call)]
+    elif call.op in ("std.lambda", "std.define") and well_formed(call):
+        what, names = "parameter", [(name, call.args[-2].span) for name in _parameter_names(call.args[-2])]
+    else:
+        return
+    seen: set[object] = set()
+    for name, span in names:
+        if isinstance(name, str) and name in seen:
+            message = f"The {what} `{name}` stands here twice; only the later one counts."
+            yield Diagnostic(Code.DUPLICATE, message, span, "Take one of the two out.", Severity.WARNING)
+        elif isinstance(name, str):
+            seen.add(name)
+
+
+def _parameter_names(names: Node) -> list[Data]:
+    return [*names.value] if isinstance(names, Literal) and isinstance(names.value, list) else []
+
+
+def _names(node: Node, resolution: Resolution, suggest: Suggestions) -> Iterator[Found]:
     applied = {
         id(call.args[0]) for call in walk(node) if isinstance(call, Call) and call.op == "std.apply" and call.args
     }
     bound = bound_names(node)
     for resolved, visible in resolution.unbound:
-        yield _unbound(resolved, visible, bound, applied=id(resolved.node) in applied)
+        told = _unbound(resolved, visible, bound, suggest, applied=id(resolved.node) in applied)
+        yield resolved.node, told
     yield from _loops(resolution.root)
 
 
-def _unbound(resolved: Resolved, visible: frozenset[str], bound: frozenset[str], *, applied: bool) -> Diagnostic:
+def _unbound(
+    resolved: Resolved, visible: AbstractSet[str], bound: AbstractSet[str], suggest: Suggestions, *, applied: bool
+) -> Diagnostic:
     call = resolved.node
     assert isinstance(call, Call)
     if call.op == "std.error":
         return Diagnostic(Code.MISPLACED, "`std.error` stands in a handler of `std.try` only.", call.span)
     name = call.args[0].value if isinstance(call.args[0], Literal) else None
-    close = near(str(name), visible)
-    hint = f"Did you mean `{close}`?" if close else None
+    hint = suggest.did_you_mean(str(name), visible)
     if name in bound:
         return Diagnostic(
             Code.OUT_OF_SCOPE,
@@ -78,7 +172,13 @@ def _unbound(resolved: Resolved, visible: frozenset[str], bound: frozenset[str],
     return Diagnostic(Code.UNBOUND, f"Nothing binds `{name}`.", call.span, hint or f"Bind it first: (let {name} …).")
 
 
-def _loops(root: Resolved) -> Iterator[Diagnostic]:
+def _spoken(unbound: Resolved) -> Iterator[str]:
+    """The name that nothing binds where it stands."""
+    if isinstance(unbound.node, Call) and unbound.node.args and isinstance(unbound.node.args[0], Literal):
+        yield str(unbound.node.args[0].value)
+
+
+def _loops(root: Resolved) -> Iterator[Found]:
     pending = [root]
     while pending:
         current = pending.pop()
@@ -90,7 +190,7 @@ def _loops(root: Resolved) -> Iterator[Diagnostic]:
             and well_formed(node)
         ):
             message = f"`{node.op}` stands in a loop only, and does not reach out of a function."
-            yield Diagnostic(Code.MISPLACED, message, node.span)
+            yield node, Diagnostic(Code.MISPLACED, message, node.span)
         pending.extend(current.args)
 
 

@@ -1,6 +1,6 @@
 """Which names a script binds, and which name a person may have meant."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 
 from mintaka.lang.forms import FORMS, ArgKind
@@ -32,7 +32,44 @@ def _names(kind: ArgKind, value: Data) -> Iterator[str]:
         yield value[0]
 
 
+LONGEST = 64
+"""Longer names are not compared: the time that takes grows with the square of their lengths."""
+
+COMPARISONS = 50_000
+"""How many pairs of names are compared for one script, so that one that is wrong all over is told so quickly."""
+
+
 def near(name: str, names: Iterable[str]) -> str | None:
     """The one of ``names`` that was most likely meant by ``name``."""
-    close = get_close_matches(name, list(names), n=1)
+    if len(name) > LONGEST:
+        return None
+    close = get_close_matches(name, [each for each in names if len(each) <= LONGEST], n=1)
     return close[0] if close else None
+
+
+class Suggestions:
+    """Finds near names for one script, as long as that takes no more than `COMPARISONS`."""
+
+    def __init__(self) -> None:
+        self._left = COMPARISONS
+        self.given: set[str] = set()
+        """What was suggested."""
+
+    def near(self, name: str, names: Collection[str]) -> str | None:
+        """The one of ``names`` that was most likely meant by ``name``."""
+        self._left -= len(names)
+        found = near(name, names) if self._left >= 0 else None
+        if found is not None:
+            self.given.add(found)
+        return found
+
+    def did_you_mean(self, name: str, names: Collection[str]) -> str | None:
+        """The near name as a question."""
+        found = self.near(name, names)
+        return f"Did you mean `{found}`?" if found is not None else None
+
+    def or_all(self, name: str, names: Collection[str], all: str, listed: Iterable[str] | None = None) -> str | None:
+        """The near name as a question, or without one ``all`` with the names, or those ``listed``, in its braces."""
+        question = self.did_you_mean(name, names)
+        known = ", ".join(names if listed is None else listed)
+        return question or (all.format(known) if known else None)

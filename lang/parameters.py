@@ -1,11 +1,13 @@
 """Declared parameters: ``(params (prompt string "a cat" "What to draw") (steps (int 1 50) 20))``.
 
 Each declaration is ``(name type default help)``; without a default the parameter is required. A type is one of
-`TYPES`, ``(int from to)`` or ``(number from to)`` with bounds, or ``(choice a b …)``.
+`TYPES`, ``(int from to)`` or ``(number from to)`` with bounds, or ``(choice a b …)``. A default is a value that the
+parameter would take, or null where leaving it out should be told apart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mintaka.lang.kinds import Kind, article, kind_of
 from mintaka.lang.numbers import number
 from mintaka.lang.tree import Data
 
@@ -41,20 +43,53 @@ def parameter(declaration: Data) -> Parameter:
     help_text = rest[1] if len(rest) > 1 else ""
     if not isinstance(help_text, str):
         raise BadDeclaration(f'The help of parameter `{name}` is a text: ({name} type default "What it is for").')
+    declared = _typed(name, kind)
     default = rest[0] if rest else None
+    if default is not None:
+        _check_default(declared, default)
+    return replace(declared, required=not rest, default=default, help=help_text)
+
+
+def _typed(name: str, kind: Data) -> Parameter:
+    """A parameter of the type that ``kind`` says, so far without a default."""
     if isinstance(kind, str) and kind in TYPES:
-        return Parameter(name, kind, not rest, default, help_text)
+        return Parameter(name, kind, required=True)
     if isinstance(kind, list) and len(kind) > 1 and kind[0] == "choice":
-        return Parameter(name, "choice", not rest, default, help_text, choices=tuple(kind[1:]))
+        return Parameter(name, "choice", required=True, choices=tuple(kind[1:]))
     if isinstance(kind, list) and len(kind) == 3 and kind[0] in ("int", "number"):
         least, most = kind[1:]
         if _is_number(least) and _is_number(most) and least <= most:  # type: ignore[operator]
-            return Parameter(name, str(kind[0]), not rest, default, help_text, number(least), number(most))  # type: ignore[arg-type]
+            return Parameter(name, str(kind[0]), required=True, least=number(least), most=number(most))  # type: ignore[arg-type]
         raise BadDeclaration(f"The bounds of parameter `{name}` are two numbers, the lower first: (int 1 50).")
     raise BadDeclaration(
         f"Parameter `{name}` has no type that is known; there are {', '.join(TYPES)}, (int from to), "
         "(number from to) and (choice a b …)."
     )
+
+
+def _check_default(wanted: Parameter, default: Data) -> None:
+    """Raise `BadDeclaration` for a default that could not be given as a value."""
+    if wanted.type == "any":
+        return
+    if wanted.type == "choice":
+        if default not in wanted.choices:
+            choices = ", ".join(map(str, wanted.choices))
+            raise BadDeclaration(f"The default of parameter `{wanted.name}` is one of its choices: {choices}.")
+        return
+    kind = kind_of(default)
+    if kind.value != {"int": "number"}.get(wanted.type, wanted.type):
+        given = article(kind.value)
+        raise BadDeclaration(
+            f"Parameter `{wanted.name}` is of type {wanted.type}, and its default {given}; give one that fits, or null."
+        )
+    if kind is not Kind.NUMBER:
+        return
+    if wanted.type == "int" and default != int(default):  # type: ignore[arg-type]
+        raise BadDeclaration(f"The default of parameter `{wanted.name}` is a whole number, not {default}.")
+    if wanted.least is not None and wanted.most is not None and not wanted.least <= default <= wanted.most:  # type: ignore[operator]
+        raise BadDeclaration(
+            f"The default of parameter `{wanted.name}` is from {wanted.least} to {wanted.most}, not {default}."
+        )
 
 
 def _is_number(value: Data) -> bool:

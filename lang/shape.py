@@ -14,7 +14,7 @@ def misshapes(call: Call) -> Iterator[Diagnostic]:
     if not form.signature.accepts(len(call.args)):
         yield Diagnostic(
             Code.ARITY,
-            f"`{call.op}` takes {form.signature.expected()}, not {len(call.args)}.",
+            form.signature.refused(len(call.args)),
             call.head,
             hint=f"({form.name.removeprefix('std.')} {' '.join(form.words)})".replace(" )", ")"),
         )
@@ -22,7 +22,15 @@ def misshapes(call: Call) -> Iterator[Diagnostic]:
     for index, arg in enumerate(call.args):
         message = _wrong(call.op, form.kind(index), arg)
         if message is not None:
-            yield Diagnostic(Code.TYPE, message, arg.span)
+            code = Code.DECLARATION if form.kind(index) is ArgKind.PARAMETER else Code.TYPE
+            yield Diagnostic(code, message, arg.span)
+
+
+def pairs(call: Call) -> Iterator[tuple[Literal, Node]]:
+    """The keys and values of an ``obj.new``, without what is no pair."""
+    for arg in call.args:
+        if isinstance(arg, Group) and len(arg.items) == 2 and isinstance(arg.items[0], Literal):
+            yield arg.items[0], arg.items[1]
 
 
 def well_formed(call: Call) -> bool:

@@ -4,6 +4,8 @@ import types
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
+from mintaka.lang.kinds import ANY as ANY_KIND
+from mintaka.lang.kinds import HOST, Kind, Kinds
 from mintaka.runtime.values import Function, HostObject, Value
 
 
@@ -23,6 +25,11 @@ class ArgType:
         )
 
     @property
+    def kinds(self) -> Kinds:
+        """What the checker calls it."""
+        return frozenset[Kind]().union(*(_KINDS[each] for each in self.accepts)) if self.accepts else ANY_KIND
+
+    @property
     def slot(self) -> str:
         """The block editor's word: what can be typed into the slot."""
         return self.word if self.word in ("string", "number", "boolean") else "block"
@@ -30,6 +37,18 @@ class ArgType:
 
 ANY = ArgType("any")
 NUMBER = ArgType("number", (int, float))
+
+_KINDS: dict[type, Kinds] = {
+    type(None): frozenset({Kind.NULL}),
+    bool: frozenset({Kind.BOOLEAN}),
+    int: frozenset({Kind.NUMBER}),
+    float: frozenset({Kind.NUMBER}),
+    str: frozenset({Kind.STRING}),
+    list: frozenset({Kind.LIST}),
+    dict: frozenset({Kind.OBJECT}),
+    Function: frozenset({Kind.FUNCTION}),
+    HostObject: HOST,
+}
 
 _TYPES: dict[Any, ArgType] = {
     Any: ANY,
@@ -63,3 +82,11 @@ def argument_type(annotation: Any) -> ArgType:
             tuple(kind for member in members for kind in member.accepts),
         )
     return _TYPES[origin or annotation]
+
+
+def kinds_named(word: str) -> Kinds:
+    """What the checker calls the type of a ``word`` as `ArgType` has them."""
+    if word == ANY.word:
+        return ANY_KIND
+    members = [kind for kind in _TYPES.values() if kind.word in word.split(" | ")]
+    return frozenset[Kind]().union(*(member.kinds for member in members))

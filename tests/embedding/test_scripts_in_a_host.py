@@ -90,9 +90,9 @@ class TestRunning:
         assert (error.kind, error.used.fuel) == ("fuel", 1000)
 
     def test_an_error_has_the_line_and_the_column(self):
-        error = failed("(let x 1)\n  (list.len x)")
+        error = failed("(let x (arg 0))\n  (list.len x)", args=[1])
         assert (error.kind, error.line, error.column, error.op) == ("type", 2, 3, "list.len")
-        assert failed(["list.len", 1]).line is None
+        assert failed(["list.len", ["std.arg", 0]], args=[1]).line is None
 
     def test_all_mistakes_are_told_before_anything_runs(self):
         heard = []

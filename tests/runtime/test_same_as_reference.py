@@ -6,12 +6,11 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from mintaka.lang.checker import check
-from mintaka.lang.diagnostics import Severity
 from mintaka.lang.parser import parse
 from mintaka.lang.printer import print_tree
 from mintaka.lang.tree import Node, from_json
 from tests.reference.agreement import BUDGET, OPS, defined, differences
+from tests.reference.checks import mistakes
 from tests.reference.programs import Programs
 from tests.runtime.conftest import Runner
 from tests.strategies import PROGRAMS
@@ -20,7 +19,7 @@ SEEDS = 300
 
 
 def assert_agreed(tree: Node) -> None:
-    assert [found for found in check(tree, OPS.signatures) if found.severity is Severity.ERROR] == []
+    assert mistakes(tree, OPS.signatures) == []
     assert asyncio.run(differences(tree)) == [], print_tree(tree)
 
 

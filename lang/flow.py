@@ -1,0 +1,416 @@
+"""What is known of a script's values before it runs: one walk in the order of evaluation.
+
+The kinds of literals, of the results of ops, of declared parameters and of variables that are bound once are known;
+all else may be anything. What does not fit is an error only if every run comes to it: not in a branch, a loop, a
+function or the body of a ``std.try``, and not behind something that may end the script. Elsewhere it is a warning,
+since nobody knows whether it is ever evaluated.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mintaka.lang.diagnostics import Code, Diagnostic, Severity
+from mintaka.lang.kinds import (
+    ANY,
+    HOST,
+    NEVER,
+    Kind,
+    Kinds,
+    kind_of,
+    kinds,
+    listed,
+    named,
+    not_a_function,
+    wrong_argument,
+)
+from mintaka.lang.methods import Capabilities, Method, Need
+from mintaka.lang.names import Suggestions
+from mintaka.lang.parameters import Parameter, parameter
+from mintaka.lang.scopes import Resolved, Variable
+from mintaka.lang.shape import pairs, well_formed
+from mintaka.lang.signatures import Signature
+from mintaka.lang.spans import Span
+from mintaka.lang.tree import Call, Literal, Node
+
+THROW = "std.throw"
+CALL_METHOD = "std.call_method"
+CONSTRUCTOR = "constructor"
+"""The one method that plain values have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of a value."""
+
+    kinds: Kinds = ANY
+    capability: str | None = None
+    """The type of capability it is, if it is one."""
+
+    def __or__(self, other: "Fact") -> "Fact":
+        """What is known of a value of which one or the other is known."""
+        return Fact(self.kinds | other.kinds, self.capability if self.capability == other.capability else None)
+
+    def __str__(self) -> str:
+        return f"{self.capability} | null" if self.capability and Kind.NULL in self.kinds else (
+            self.capability or listed(self.kinds)
+        )  # fmt: skip
+
+
+UNKNOWN = Fact()
+NULL = Fact(kinds(Kind.NULL))
+LEFT = Fact(NEVER)
+_RESULTS: Mapping[str, Fact] = {
+    "and": Fact(kinds(Kind.BOOLEAN)),
+    "or": Fact(kinds(Kind.BOOLEAN)),
+    "obj.new": Fact(kinds(Kind.OBJECT)),
+    "par.all": Fact(kinds(Kind.LIST)),
+    "std.for": NULL,
+    "std.while": NULL,
+    "std.params": NULL,
+    "std.lambda": Fact(kinds(Kind.FUNCTION)),
+    "std.define": Fact(kinds(Kind.FUNCTION)),
+    "std.error": Fact(kinds(Kind.OBJECT)),
+    "std.break": LEFT,
+    "std.continue": LEFT,
+    "std.return": LEFT,
+}
+"""What forms give, whatever stands in them."""
+
+_PARAMETERS: Mapping[str, Kinds] = {
+    "string": kinds(Kind.STRING),
+    "number": kinds(Kind.NUMBER),
+    "int": kinds(Kind.NUMBER),
+    "boolean": kinds(Kind.BOOLEAN),
+    "list": kinds(Kind.LIST),
+    "object": kinds(Kind.OBJECT),
+    "image": kinds(Kind.IMAGE),
+}
+
+
+class Flow:
+    """The walk over one script; ``faulty`` are the ids of nodes in which something else is wrong already."""
+
+    def __init__(
+        self,
+        root: Resolved,
+        signatures: Mapping[str, Signature],
+        capabilities: Capabilities,
+        suggest: Suggestions,
+        faulty: AbstractSet[int],
+    ) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.variables: dict[Variable, Fact] = {}
+        """What is known of variables that are bound once, in order of binding."""
+        self._signatures = signatures
+        self._capabilities = capabilities
+        self._suggest = suggest
+        self._faulty = faulty
+        self._faults = 0
+        """How many faulty nodes were met so far."""
+        self._maybe = 0
+        """How many branches, loops and functions there are around."""
+        self._functions = 0
+        self._ended = False
+        """Whether something that is met before may have ended the script."""
+        self._bindings = _bindings(root)
+        self._inside: dict[int, Kinds] = {}
+        """The kinds of what stands in pairs, by node."""
+        self._needs: dict[str | None, tuple[Span, dict[str, None]]] = {}
+        self.result = self._visit(root)
+
+    @property
+    def needs(self) -> list[Need]:
+        """The capabilities that are looked up, in order of the script."""
+        return [Need(type, tuple(methods), span) for type, (span, methods) in self._needs.items()]
+
+    def _visit(self, resolved: Resolved) -> Fact:
+        node = resolved.node
+        if isinstance(node, Literal):
+            return Fact(kinds(kind_of(node.value)))
+        self._faults += id(node) in self._faulty
+        if not isinstance(node, Call):
+            for arg in resolved.args:
+                self._inside[id(arg.node)] = self._visit(arg).kinds
+            return UNKNOWN
+        if well_formed(node):
+            return self._form(resolved, node)
+        return self._call(resolved, node)
+
+    def _all(self, nodes: Sequence[Resolved]) -> list[Fact]:
+        return [self._visit(node) for node in nodes]
+
+    # Forms
+
+    def _form(self, resolved: Resolved, node: Call) -> Fact:
+        args = resolved.args
+        match node.op:
+            case "std.seq":
+                return self._steps(args)
+            case "std.if":
+                condition = self._visit(args[0])
+                with self._perhaps():
+                    arms = self._all(args[1:])
+                fact = arms[0] | (arms[1] if len(arms) > 1 else NULL)
+                return LEFT if condition.kinds == NEVER else fact
+            case "std.while":
+                self._visit(args[0])
+                with self._perhaps():
+                    self._visit(args[1])
+                self._ended |= isinstance(args[0].node, Literal)
+            case "std.for":
+                self._visit(args[0])
+                with self._perhaps():
+                    self._visit(args[1])
+            case "std.let":
+                return self._bound(resolved.variable, self._visit(args[0]))
+            case "std.set":
+                return self._visit(args[0])
+            case "std.var":
+                return self.variables.get(resolved.variable, UNKNOWN) if resolved.variable else UNKNOWN
+            case "std.quote":
+                data = node.args[0]
+                return Fact(kinds(kind_of(data.value))) if isinstance(data, Literal) else UNKNOWN
+            case "std.lambda" | "std.define":
+                self._functions += 1
+                with self._perhaps():
+                    self._visit(args[0])
+                self._functions -= 1
+                self._bound(resolved.variable, _RESULTS[node.op])
+            case "std.return":
+                left = self._all(args)
+                self._ended |= not self._functions
+                return LEFT if left else _RESULTS[node.op]
+            case "std.apply":
+                return self._apply(resolved)
+            case "std.try":
+                with self._perhaps():
+                    body = self._visit(args[0])
+                    return body | (self._all(args[1:])[-1] if len(args) > 1 else NULL)
+            case "std.with_timeout":
+                return self._with_timeout(resolved)
+            case "std.params":
+                self._parameters(resolved, node)
+            case "par.all":
+                with self._perhaps():
+                    self._all(args)
+            case "and" | "or" | "guard" | "nullish":
+                return self._settled(resolved)
+            case _:
+                self._all(args)
+        return _RESULTS.get(node.op, UNKNOWN)
+
+    def _steps(self, steps: Sequence[Resolved]) -> Fact:
+        fact, told = NULL, False
+        for index, step in enumerate(steps):
+            if index and fact.kinds == NEVER and not told:
+                told = True
+                self._ended = True
+                self._unreachable(steps[index].node, steps[-1].node)
+            last = self._visit(step)
+            fact = LEFT if told else last
+        return fact
+
+    def _bound(self, variable: Variable | None, fact: Fact) -> Fact:
+        if variable is not None and self._bindings[variable] == 1 and not variable.early:
+            self.variables[variable] = fact
+        return fact
+
+    def _apply(self, resolved: Resolved) -> Fact:
+        before = self._faults
+        facts = self._all(resolved.args)
+        given = facts[0].kinds
+        if given and Kind.FUNCTION not in given:
+            self._report(Code.TYPE, not_a_function(named(given)), resolved.args[0].node.span, before)
+        return LEFT if any(fact.kinds == NEVER for fact in facts) else UNKNOWN
+
+    def _with_timeout(self, resolved: Resolved) -> Fact:
+        before = self._faults
+        seconds = self._visit(resolved.args[0]).kinds
+        if seconds and Kind.NUMBER not in seconds:
+            message = wrong_argument("std.with_timeout", "seconds", "a number", named(seconds))
+            self._report(Code.TYPE, message, resolved.args[0].node.span, before)
+        with self._perhaps():
+            return self._visit(resolved.args[1])
+
+    def _parameters(self, resolved: Resolved, node: Call) -> None:
+        for variable, arg in zip(resolved.parameters, node.args, strict=True):
+            assert isinstance(arg, Literal)
+            self._bound(variable, Fact(_declared(parameter(arg.value))))
+
+    def _settled(self, resolved: Resolved) -> Fact:
+        """Of the arguments of ``and``, ``or``, ``guard`` and ``nullish`` only the first is certainly evaluated."""
+        if not resolved.args:
+            return _RESULTS.get(resolved.op, NULL)
+        first = self._visit(resolved.args[0])
+        with self._perhaps():
+            others = self._all(resolved.args[1:])
+        if first.kinds == NEVER or resolved.op in _RESULTS:
+            return first if first.kinds == NEVER else _RESULTS[resolved.op]
+        for other in others:
+            first = first | other
+        return first
+
+    # Ordinary calls
+
+    def _call(self, resolved: Resolved, node: Call) -> Fact:
+        before = self._faults
+        facts = self._all(resolved.args)
+        signature = self._signatures.get(node.op)
+        if signature is None or id(node) in self._faulty:
+            return UNKNOWN
+        if any(fact.kinds == NEVER for fact in facts):
+            return LEFT
+        self._fit(signature, node.args, facts, before)
+        if node.op == THROW:
+            self._ended = True
+            return LEFT
+        if node.op == CALL_METHOD:
+            return self._method(node, facts, before)
+        return self._capability(node, facts, Fact(signature.returns), before)
+
+    def _fit(self, signature: Signature, args: Sequence[Node], facts: Sequence[Fact], before: int) -> None:
+        """Report the arguments that are of no kind that ``signature`` takes."""
+        for index, (arg, fact) in enumerate(zip(args, facts, strict=True)):
+            wanted = signature.argument(index)
+            if wanted is not None and fact.kinds and fact.kinds.isdisjoint(wanted.kinds):
+                message = wrong_argument(signature.name, wanted.name, named(wanted.kinds), named(fact.kinds))
+                self._report(Code.TYPE, message, arg.span, before)
+
+    def _capability(self, node: Call, facts: Sequence[Fact], result: Fact, before: int) -> Fact:
+        """What an op that has to do with capabilities gives."""
+        op = self._capabilities.ops.get(node.op)
+        if op is None:
+            return result
+        if op.like is not None and op.like < len(facts):
+            return Fact(result.kinds, facts[op.like].capability)
+        if op.type_at is None or op.type_at >= len(node.args):
+            return result
+        wanted = node.args[op.type_at]
+        type = wanted.value if isinstance(wanted, Literal) and isinstance(wanted.value, str) else None
+        if op.looks_up:
+            self._needs.setdefault(type, (node.span, {}))
+        if type is not None and type not in self._capabilities.types:
+            self._report(
+                Code.UNKNOWN_CAPABILITY,
+                f"There is no capability type `{type}`.",
+                wanted.span,
+                before,
+                self._suggest.or_all(type, self._capabilities.types, "There are {}."),
+                error=False,
+            )
+            return result
+        return Fact(result.kinds, type) if op.gives else result
+
+    def _method(self, node: Call, facts: Sequence[Fact], before: int) -> Fact:
+        """What a method gives; what is wrong with the call is reported."""
+        on, name = facts[0], node.args[1]
+        if not isinstance(name, Literal) or not isinstance(name.value, str):
+            return UNKNOWN
+        if on.capability is None:
+            if on.kinds.isdisjoint(HOST) and name.value != CONSTRUCTOR:
+                subject = named(on.kinds)
+                message = f"{subject[0].upper()}{subject[1:]} has no method `{name.value}`."
+                hint = "Methods belong to capabilities and images."
+                self._report(Code.UNKNOWN_METHOD, message, name.span, before, hint)
+            return UNKNOWN
+        methods = self._capabilities.types[on.capability]
+        method = methods.get(name.value)
+        if method is None:
+            message = f"`{on.capability}` has no method `{name.value}`."
+            known = self._suggest.or_all(name.value, methods, "It has {}.")
+            self._report(Code.UNKNOWN_METHOD, message, name.span, before, known)
+            return UNKNOWN
+        if on.capability in self._needs:
+            self._needs[on.capability][1][name.value] = None
+        self._arguments(method, node, facts[2:], before)
+        return Fact(method.signature.returns)
+
+    def _arguments(self, method: Method, node: Call, facts: Sequence[Fact], before: int) -> None:
+        signature, args = method.signature, node.args[2:]
+        if not signature.accepts(len(args)):
+            self._report(Code.ARITY, signature.refused(len(args)), node.args[1].span, before)
+            return
+        self._fit(signature, args, facts, before)
+        if method.options and len(args) == signature.maximum:
+            self._options(method, args[-1], before)
+
+    def _options(self, method: Method, given: Node, before: int) -> None:
+        names: dict[str, str] = {}
+        for key, value, span in self._pairs(given):
+            option = method.options.get(key)
+            if option is None:
+                message = f"`{method.signature.name}` has no option `{key}`."
+                known = dict.fromkeys(each.name for each in method.options.values())
+                hint = self._suggest.or_all(key, method.options, "It takes {}.", known)
+                self._report(Code.UNKNOWN_OPTION, message, span, before, hint)
+                continue
+            if option.name in names:
+                message = f"`{method.signature.name}` is given its option `{option.name}` twice."
+                self._report(Code.DUPLICATE, message, span, before, "Take one of the two out.")
+            names[option.name] = key
+            if value and Kind.NULL not in value and value.isdisjoint(option.kinds):
+                message = wrong_argument(method.signature.name, key, named(option.kinds), named(value))
+                self._report(Code.TYPE, message, span, before)
+
+    def _pairs(self, given: Node) -> Iterator[tuple[str, Kinds, Span]]:
+        """The keys of an object that stands in the script, with what is known of its values."""
+        if isinstance(given, Literal) and isinstance(given.value, dict):
+            for key, value in given.value.items():
+                yield key, kinds(kind_of(value)), given.span
+        elif isinstance(given, Call) and given.op == "obj.new":
+            for literal, node in pairs(given):
+                if isinstance(literal.value, str):
+                    yield literal.value, self._inside.get(id(node), ANY), literal.span
+
+    # Reports
+
+    @contextmanager
+    def _perhaps(self) -> Iterator[None]:
+        """Within, nobody knows whether anything is evaluated."""
+        self._maybe += 1
+        yield
+        self._maybe -= 1
+
+    def _report(
+        self, code: Code, message: str, span: Span, before: int, hint: str | None = None, *, error: bool = True
+    ) -> None:
+        """Report what fails when it is evaluated; ``before`` are the faults that were met before the call began."""
+        certain = error and not self._maybe and not self._ended and self._faults == before
+        severity = Severity.ERROR if certain else Severity.WARNING
+        self.diagnostics.append(Diagnostic(code, message, span, hint, severity))
+
+    def _unreachable(self, first: Node, last: Node) -> None:
+        self.diagnostics.append(
+            Diagnostic(
+                Code.UNREACHABLE,
+                "This is never evaluated, because what stands before it always leaves.",
+                first.span.to(last.span),
+                "Take it out, or put it before what leaves.",
+                Severity.WARNING,
+            )
+        )
+
+
+def _bindings(root: Resolved) -> Counter[Variable]:
+    """How often each variable is given a value."""
+    counted: Counter[Variable] = Counter()
+    pending = [root]
+    while pending:
+        current = pending.pop()
+        if current.variable is not None and current.op not in ("std.var", "std.error"):
+            counted[current.variable] += 1
+        counted.update(current.parameters)
+        pending.extend(current.args)
+    return counted
+
+
+def _declared(wanted: Parameter) -> Kinds:
+    """The kinds of values that a parameter may have."""
+    if wanted.type == "choice":
+        known = kinds(*(kind_of(choice) for choice in wanted.choices))
+    else:
+        known = _PARAMETERS.get(wanted.type, ANY)
+    return known if wanted.required else known | {kind_of(wanted.default)}
