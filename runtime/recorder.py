@@ -1,0 +1,474 @@
+"""Recording a durable run's effects, and replaying them when it is resumed.
+
+Everything a script can learn from outside comes through here. At a position that the journal knows, the recorded
+outcome is returned and nothing is done; at any other the effect is done and written down:
+
+* A **call** is written twice, before it begins and with its outcome. One that had begun and not ended when the process
+  died is made again, under the same name (`Recorder.effect`), so that a host can tell it has been done already.
+* A **reading** (the time, a seed) and what the script **emits** are gathered and written with the next call, or when the
+  slice ends: until then nobody outside has seen anything that follows from them. What is emitted is told once written.
+* **Tasks at the same time** take turns (`mintaka.runtime.turns`), so only the order of answers needs to be known.
+* **Time** is the run's own: it stands still while nobody runs it, and while it is replayed.
+
+Nothing is done before all that is recorded has been read. An entry that does not fit what the script does there, or that
+is left over at the end, means that this is not the run that was recorded; it is refused (`Diverged`).
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from mintaka.runtime.errors import Cancelled, Diverged, HostFault, JournalLost, ScriptError, internal_error
+from mintaka.runtime.fiber import wait
+from mintaka.runtime.journal import FORMAT, Entry, Journal, Kind
+from mintaka.runtime.records import (
+    Codec,
+    Json,
+    NoHostValues,
+    copied,
+    decoded,
+    digest,
+    dumps,
+    encoded,
+    error_record,
+    loads,
+    recorded_error,
+)
+from mintaka.runtime.tasks import Group, Track
+from mintaka.runtime.turns import Turns
+from mintaka.runtime.values import Value
+
+if TYPE_CHECKING:
+    from mintaka.runtime.run import Run
+
+MOST_PENDING = 256
+"""Entries that wait to be written with the next call."""
+
+_effect: ContextVar[str | None] = ContextVar("effect", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An effect to be done: ``act`` is given copies of the arguments where they could change before it begins."""
+
+    what: str
+    digest: str
+    args: list[Value]
+    act: Callable[[list[Value]], Awaitable[Value]]
+    deadline: float
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What the journal knows of a position: its entry, and of a call that has ended its outcome."""
+
+    entry: Entry
+    done: Entry | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether its outcome is known; only of a call that has begun it may not be."""
+        return self.done is not None or self.entry.kind != Kind.CALL
+
+
+@dataclass(slots=True)
+class Past:
+    """What the journal holds of a run that is resumed."""
+
+    unread: dict[str, Recorded] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    """Positions of answers, as they arrived."""
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> "Past":
+        """Sort the entries behind the first."""
+        past = cls()
+        for entry in entries:
+            if entry.kind == Kind.DONE:
+                past.unread[entry.position].done = entry
+            else:
+                past.unread[entry.position] = Recorded(entry)
+            if entry.kind in (Kind.DONE, Kind.JOIN):
+                past.order.append(entry.position)
+        return past
+
+
+class Recorder:
+    """One run and its journal. Its methods are called in the run's fibers, save where they are ``async``."""
+
+    def __init__(self, run: "Run", journal: Journal, codec: Codec | None) -> None:
+        self._run = run
+        self._journal = journal
+        self._codec = codec or NoHostValues()
+        entries = [Entry(*row) for row in journal.read()]
+        self._start = entries[0] if entries else None
+        past = Past.of(entries[1:])
+        self._unread = past.unread
+        self._to_read = sum(each.answered for each in self._unread.values())
+        self._turns = Turns(past.order, self._stuck)
+        self._live = asyncio.Event()
+        self._track = Track(has_turn=True)
+        self._pending: list[Entry] = []
+        self._untold: list[tuple[str, Mapping[str, object]]] = []
+        self._failure: Diverged | JournalLost | None = None
+        self._loop_time = asyncio.get_running_loop().time
+        self._seconds = 0.0
+        self._slices = 0
+        self._since = self._loop_time()
+
+    # The whole run
+
+    def slice_length(self, length: int) -> int:
+        """How long slices are: as when the run began, or ``length``. Where they end, time can run out."""
+        return length if self._start is None else int(_facts(self._start).get("slice", length))
+
+    def begin(self, program: str, slice_length: int) -> None:
+        """See that this is the run that was recorded, or write down what it is.
+
+        Raises `Diverged` where the script (``program`` is its digest), the arguments or the budget are others.
+        """
+        budget = asdict(self._run.budget)
+        facts = {"format": FORMAT, "budget": budget, "slice": slice_length}
+        args = digest(list(self._run.args), self._codec)
+        if self._start is None:
+            self._append([Entry("", Kind.START, program, args, json.dumps(facts), 0.0)])
+            return
+        known = _facts(self._start)
+        if known.get("format") != FORMAT:
+            raise Diverged("This run was recorded by another version. Resume it with that, or start a new run.")
+        for what, before, now in (
+            ("script", self._start.what, program),
+            ("arguments", self._start.digest, args),
+            ("budget", known["budget"], budget),
+        ):
+            if before != now:
+                raise Diverged(
+                    f"Not the same {what} as when this run began. Resume it with what it began with, or start a new run.",
+                    data={"changed": what},
+                )
+
+    def end(self) -> None:
+        """The script came to its end: write what is left. Raises `Diverged` where it should have done more."""
+        if self._unread:
+            position, recorded = next(iter(self._unread.items()))
+            raise self._diverged(position, recorded.entry, "the script ended")
+        self.flush()
+
+    def failed(self, error: ScriptError) -> ScriptError:
+        """The script failed: write what is left; the error to tell."""
+        if self._failure is not None:
+            return self._failure
+        if self._to_read and not isinstance(error, Diverged | Cancelled):
+            position, recorded = next(iter(self._unread.items()))
+            return self._diverged(position, recorded.entry, f"the script failed ({error.message})")
+        try:
+            self.flush()
+        except JournalLost as lost:
+            return lost
+        return error
+
+    def cancelled(self) -> None:
+        """The run is cancelled: write what is left, as far as that is possible."""
+        with contextlib.suppress(JournalLost):
+            self.flush()
+
+    # What the script does
+
+    @property
+    def effect(self) -> str | None:
+        """The name of the call that the current task makes: the same when it is made again."""
+        return _effect.get()
+
+    @property
+    def random(self) -> Random:
+        """The random numbers of the current fiber."""
+        track = self._track
+        if track.random is None:
+            seed = self.observe("random seed", lambda: f"{self._run.powers.random.getrandbits(128):x}")
+            track.random = Random(int(str(seed), 16))
+        return track.random
+
+    def perform(
+        self, what: str, args: list[Value], act: Callable[[list[Value]], Awaitable[Value]], deadline: float
+    ) -> Value:
+        """An effect: the outcome of ``act``, or the recorded one."""
+        track = self._track
+        call = Call(what, digest(args, self._codec), args if not self._to_read else copied(args), act, deadline)
+        position, recorded = self._read(Kind.CALL, what, call.digest)
+        try:
+            return wait(self._perform(track, position, recorded, call))
+        finally:
+            self._track = track
+
+    def observe(self, what: str, read: Callable[[], Value]) -> Value:
+        """A reading of the world: what ``read`` gives, or what it gave."""
+        position, recorded = self._read(Kind.READ, what, "")
+        if recorded is not None:
+            return self._replay(recorded.entry)
+        tree = encoded(read(), self._codec)
+        self._write(Entry(position, Kind.READ, what, "", dumps({"value": tree}), self.elapsed()))
+        return decoded(tree, self._codec)
+
+    def emit(self, kind: str, data: Mapping[str, object]) -> None:
+        """Tell whoever watches the run, unless they were told before."""
+        tree = encoded(dict(data), self._codec)
+        known = digest(tree, self._codec)
+        position, recorded = self._read(Kind.EMIT, kind, known)
+        if recorded is not None:
+            self._consume(recorded.entry)
+            return
+        self._untold.append((kind, data))
+        self._write(Entry(position, Kind.EMIT, kind, known, dumps({"value": tree}), self.elapsed()))
+
+    def together(self, tasks: Sequence[Callable[[], Value]], at_once: int) -> list[Value]:
+        """Run ``tasks`` as `Run.together` does, ``at_once`` of them at the same time."""
+        track = self._track
+        position, recorded = self._read(Kind.JOIN, "", "")
+        if not tasks:
+            return []
+        try:
+            return wait(self._together(track, position, recorded, tasks, at_once))
+        finally:
+            self._track = track
+
+    # Time
+
+    def elapsed(self) -> float:
+        """Seconds that the run has used; those between a crash and its being resumed do not count."""
+        return self._seconds if self._to_read else self._seconds + self._loop_time() - self._since
+
+    def slice_ended(self) -> None:
+        """A slice of the run ended: what was gathered is written. Raises `JournalLost`."""
+        self._slices += 1
+        self.flush()
+
+    def struck(self, deadline: float) -> bool:
+        """Whether the time was over at the end of this slice."""
+        track = self._track
+        recorded = self._unread.get(track.position)
+        if recorded is not None and recorded.entry.kind == Kind.DEADLINE:
+            if self._slices < int(recorded.entry.what):
+                return False
+            self._consume(recorded.entry)
+        elif self._to_read or self.elapsed() < deadline:
+            return False
+        else:
+            self._write(Entry(track.position, Kind.DEADLINE, str(self._slices), "", None, self.elapsed()))
+        track.number += 1
+        return True
+
+    # Writing
+
+    def flush(self) -> None:
+        """Write what is gathered, then tell what is told. Raises `JournalLost`."""
+        if self._pending:
+            entries, self._pending = self._pending, []
+            untold, self._untold = self._untold, []
+            self._append(entries)
+            for kind, data in untold:
+                self._run.powers.emit(kind, data)
+
+    def _write(self, entry: Entry) -> None:
+        self._pending.append(entry)
+        if len(self._pending) >= MOST_PENDING:
+            self.flush()
+
+    def _write_now(self, entry: Entry) -> None:
+        self._pending.append(entry)
+        self.flush()
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._journal.append(entries)
+        except Exception as error:
+            self._failure = JournalLost(
+                "What the run did could not be written down, so it stopped. "
+                "Resume it once its journal can be written again."
+            )
+            raise self._failure from error
+
+    # Reading
+
+    def _read(self, kind: Kind, what: str, digest: str) -> tuple[str, Recorded | None]:
+        """The position of an effect, and what the journal knows of it. Raises `Diverged`."""
+        if self._failure is not None:
+            raise self._failure
+        position = self._track.position
+        self._track.number += 1
+        recorded = self._unread.get(position)
+        if recorded is not None and recorded.entry[1:4] != (kind, what, digest):
+            raise self._diverged(position, recorded.entry, _told(kind, what))
+        return position, recorded
+
+    def _consume(self, entry: Entry) -> None:
+        """An entry has been replayed; after the last of them time goes on."""
+        self._seconds = max(self._seconds, entry.seconds)
+        self._read_up(self._unread.pop(entry.position))
+
+    def _read_up(self, recorded: Recorded) -> None:
+        if recorded.answered:
+            self._to_read -= 1
+            self._since = self._loop_time()
+
+    def _replay(self, entry: Entry) -> Value:
+        """The recorded outcome."""
+        self._consume(entry)
+        outcome = loads(entry.outcome or "{}")
+        if "error" in outcome:
+            raise recorded_error(outcome["error"], self._codec)
+        return decoded(outcome["value"], self._codec)
+
+    def _forget(self, position: str) -> None:
+        """The tasks at ``position`` are cancelled: what is recorded of them from here on came too late for them."""
+        if self._unread:
+            prefix = f"{position}."
+            for each in [each for each in self._unread if each.startswith(prefix)]:
+                self._read_up(self._unread.pop(each))
+            self._turns.forget(prefix)
+            self._turns.expect(position)
+
+    def _diverged(self, position: str, recorded: Entry, now: str) -> Diverged:
+        before = _told(recorded.kind, recorded.what)
+        alike = " with other arguments" if before == now else ""
+        self._failure = Diverged(
+            f"The resumed run went another way than before: at effect {position} it did {before}, and now {now}{alike}. "
+            "Resume it with the script and the ops it began with, or start a new run.",
+            data={"position": position, "before": before, "now": now},
+        )
+        return self._failure
+
+    def _stuck(self) -> None:
+        """Nobody can be given the turn. With entries left to read, the run does not do what it did."""
+        if self._to_read and self._failure is None:
+            position, recorded = next(each for each in self._unread.items() if each[1].answered)
+            self._turns.fail(self._diverged(position, recorded.entry, "nothing"))
+            self._live.set()
+
+    # What runs while fibers wait
+
+    async def _perform(self, track: Track, position: str, recorded: Recorded | None, call: Call) -> Value:
+        if recorded is not None and recorded.done is not None:
+            ticket = self._turns.arrival(position)
+            self._leave(track)
+            await self._turns.taken(ticket)
+            track.has_turn = True
+            return self._replay(recorded.done)
+        self._leave(track)
+        await self._live.wait()
+        if self._failure is not None:
+            raise self._failure
+        if recorded is None:
+            self._write_now(Entry(position, Kind.CALL, call.what, call.digest, None, self.elapsed()))
+        else:
+            del self._unread[position]
+        outcome, error = await self._answer(position, call)
+        self._write_now(Entry(position, Kind.DONE, call.what, "", dumps(outcome), self.elapsed()))
+        await self._turns.taken(self._turns.arrival(position))
+        track.has_turn = True
+        if error is not None:
+            raise error
+        return decoded(outcome["value"], self._codec)
+
+    async def _answer(self, position: str, call: Call) -> tuple[dict[str, Json], Exception | None]:
+        """Do the effect: its outcome for the journal, and the error to raise."""
+        task = asyncio.current_task()
+        timeout = asyncio.timeout_at(self._loop_time() + call.deadline - self.elapsed())
+        token = _effect.set(f"{self._journal.run}/{position}")
+        try:
+            async with timeout:
+                value = await call.act(call.args)
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+            return {"value": encoded(value, self._codec)}, None
+        except asyncio.CancelledError:
+            if task is not None and task.cancelling():
+                raise
+            return self._failed_with(Cancelled("What the script was waiting for was cancelled."))
+        except TimeoutError as error:
+            return self._failed_with(self._run.late() if timeout.expired() else error)
+        except Exception as error:
+            return self._failed_with(error)
+        finally:
+            _effect.reset(token)
+
+    def _failed_with(self, error: Exception) -> tuple[dict[str, Json], Exception]:
+        known = error if isinstance(error, ScriptError) else internal_error()
+        try:
+            return {"error": error_record(known, self._codec)}, error
+        except HostFault as refusal:
+            return {"error": error_record(refusal, self._codec)}, refusal
+
+    async def _together(
+        self,
+        track: Track,
+        position: str,
+        recorded: Recorded | None,
+        bodies: Sequence[Callable[[], Value]],
+        at_once: int,
+    ) -> list[Value]:
+        group = track.group = Group(
+            position,
+            bodies,
+            self._turns,
+            self._run.fibers,
+            at_once=at_once,
+            enter=self._enter,
+            leave=self._leave,
+            abandoned=lambda: self._forget(position),
+        )
+        self._leave(track)
+        try:
+            await group.ended()
+        finally:
+            track.group = None
+        if group.failure is None:
+            await self._turns.taken(group.joined)
+            track.has_turn = True
+            if recorded is not None:
+                raise self._diverged(position, recorded.entry, "all tasks ended well")
+            return group.results
+        if not isinstance(group.failure, Exception):
+            raise group.failure
+        if recorded is None:
+            self._write(Entry(position, Kind.JOIN, "", "", None, self.elapsed()))
+        await self._turns.taken(self._turns.arrival(position))
+        track.has_turn = True
+        if recorded is not None:
+            self._consume(recorded.entry)
+        raise group.failure
+
+    def _enter(self, track: Track) -> None:
+        self._track = track
+
+    def _leave(self, track: Track) -> None:
+        """End the turn of a fiber, if it has it."""
+        if track.has_turn:
+            track.has_turn = False
+            if not self._to_read:
+                self._live.set()
+            self._turns.release()
+
+
+def _told(kind: str, what: str) -> str:
+    """What an entry tells, in words."""
+    match kind:
+        case Kind.CALL | Kind.READ:
+            return f"`{what}`"
+        case Kind.EMIT:
+            return f"a `{what}` event"
+        case Kind.DEADLINE:
+            return "running out of time"
+    return "tasks at the same time"
+
+
+def _facts(start: Entry) -> dict[str, Any]:
+    """What the first entry tells of the run."""
+    facts: dict[str, Any] = json.loads(start.outcome or "{}")
+    return facts
