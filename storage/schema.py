@@ -6,6 +6,7 @@ principal ── token                          who, and how they sign in
               ├──── event                   who did what with it
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
+run ── journal                              durable runs, and what each has learnt and done
 """
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -178,3 +179,35 @@ asset = Table(
     Column("height", Integer, nullable=False),
 )
 """A published result: the ``number``-th of its invocation, its blob's ``name``, and whose it is."""
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("tree", String(64), nullable=False),
+    Column("program", Text, nullable=False),
+    Column("args", Text, nullable=False),
+    Column("budget", Text, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("outcome", Text),
+    Column("created", Double, nullable=False),
+    Column("ended", Double),
+    CheckConstraint("state IN ('running', 'done', 'failed', 'cancelled')", name="state"),
+    Index("ix_run_state", "state"),
+)
+"""A durable run: all it takes to begin it again. ``tree`` is its program's hash; the program itself, ``args``,
+``budget`` and ``outcome`` are JSON."""
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("run", ForeignKey("run.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("position", Text, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("outcome", Text),
+    Column("seconds", Double, nullable=False),
+)
+"""What a run that has not ended has learnt and done, in order."""
