@@ -5,13 +5,13 @@ outcome is returned and nothing is done; at any other the effect is done and wri
 
 * A **call** is written twice, before it begins and with its outcome. One that had begun and not ended when the process
   died is made again, under the same name (`Recorder.effect`), so that a host can tell it has been done already.
-* A **reading** (the time, a seed) and what the script **emits** are gathered and written with the next call, or when the
-  slice ends: until then nobody outside has seen anything that follows from them. What is emitted is told once written.
+* A **reading** (the time, a seed) and what the script **emits** are gathered and written with the next call, or when
+  the slice ends: until then nobody has seen anything that follows from them. What is emitted is told once written.
 * **Tasks at the same time** take turns (`mintaka.runtime.turns`), so only the order of answers needs to be known.
 * **Time** is the run's own: it stands still while nobody runs it, and while it is replayed.
 
-Nothing is done before all that is recorded has been read. An entry that does not fit what the script does there, or that
-is left over at the end, means that this is not the run that was recorded; it is refused (`Diverged`).
+Nothing is done before all that is recorded has been read. An entry that does not fit what the script does there, or
+that is left over at the end, means that this is not the run that was recorded; it is refused (`Diverged`).
 """
 
 import asyncio
@@ -148,7 +148,7 @@ class Recorder:
         ):
             if before != now:
                 raise Diverged(
-                    f"Not the same {what} as when this run began. Resume it with what it began with, or start a new run.",
+                    f"Not the {what} this run began with. Resume it with what it began with, or start a new run.",
                     data={"changed": what},
                 )
 
@@ -338,7 +338,7 @@ class Recorder:
         before = _told(recorded.kind, recorded.what)
         alike = " with other arguments" if before == now else ""
         self._failure = Diverged(
-            f"The resumed run went another way than before: at effect {position} it did {before}, and now {now}{alike}. "
+            f"The resumed run went another way: at effect {position} it did {before} before, and now {now}{alike}. "
             "Resume it with the script and the ops it began with, or start a new run.",
             data={"position": position, "before": before, "now": now},
         )

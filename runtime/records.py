@@ -38,7 +38,7 @@ class Codec(Protocol):
     """How a host refers to its own objects in a journal."""
 
     def encode(self, value: HostObject) -> Json:
-        """A reference that `decode` makes the same object of, in a later process. Raises `HostFault` if there is none."""
+        """A reference that `decode` makes the same object of in a later process. Raises `HostFault` without one."""
         ...
 
     def decode(self, reference: Json) -> HostObject:

@@ -1,11 +1,11 @@
-"""Whose turn it is among the fibers of one durable run.
+"""Whose turn it is among the fibers of one run.
 
 A fiber keeps its turn from the moment an answer reaches it until it waits for the next one, so what it does to shared
 data in between is one step. Two rules decide who is next, and nothing else does:
 
 1. fibers that are to begin, or to go on because all their tasks have ended: in the order in which that came about;
-2. answers of the world: in the order in which they arrived, or, when a run is resumed, in the order in which the journal
-   says they did.
+2. answers of the world: in the order in which they arrived, or, when a run is resumed, in the order in which the
+   journal says they did.
 
 So the whole course of a run, however many fibers it has, follows from its script and the order of its journal.
 """
@@ -34,6 +34,7 @@ class Turns:
     def queue(self, ticket: Ticket) -> None:
         """Give ``ticket`` the turn by the first rule."""
         self._starts.append(ticket)
+        self._give()
 
     def arrival(self, position: str) -> Ticket:
         """A ticket by the second rule: the answer at ``position`` is here."""
