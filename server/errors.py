@@ -35,6 +35,7 @@ class Kind(StrEnum):
     DEPTH = "depth"
     DEADLINE = "deadline"
     CANCELLED = "cancelled"
+    DIVERGED = "diverged"
     STORAGE_FULL = "storage_full"
     STORAGE_ERROR = "storage_error"
     BAD_IMAGE = "bad_image"
@@ -71,6 +72,7 @@ CODES: Mapping[Kind, int] = {
     Kind.DEPTH: -32047,
     Kind.DEADLINE: -32048,
     Kind.CANCELLED: -32049,
+    Kind.DIVERGED: -32049,
     Kind.STORAGE_FULL: -32050,
     Kind.STORAGE_ERROR: -32051,
     Kind.BAD_IMAGE: -32052,
