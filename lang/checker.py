@@ -195,4 +195,4 @@ def _loops(root: Resolved) -> Iterator[Found]:
 
 
 def _place(span: Span) -> tuple[object, ...]:
-    return (span.line, span.column, [str(step).rjust(8, "0") for step in span.path])
+    return (span.line, span.column, span.path)  # the steps of a path to a node are all indices

@@ -8,6 +8,7 @@ themselves and one another. The result is a tree parallel to the script's, used 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from mintaka.lang.limits import allow_deep_recursion
 from mintaka.lang.shape import well_formed
@@ -15,6 +16,9 @@ from mintaka.lang.tree import Call, Literal, Node, children
 
 ERROR = "(error)"
 """The variable of a handler that ``std.error`` reads; no script can spell it."""
+
+TOLD = 100
+"""Unbound names for which it is worth while to collect what could be meant."""
 
 FUNCTIONS = frozenset({"std.lambda", "std.define"})
 LOOPS = frozenset({"std.while", "std.for"})
@@ -84,7 +88,7 @@ class Resolution:
     root: Resolved
     main: FunctionScope
     unbound: list[tuple[Resolved, frozenset[str]]]
-    """Names that nothing binds where they stand, each with the names that are visible there."""
+    """Names that nothing binds where they stand; the first `TOLD` each with the names that are visible there."""
 
 
 def resolve(node: Node) -> Resolution:
@@ -212,7 +216,9 @@ class _Resolver:
         variable = scope.find(name)
         resolved = Resolved(node, args, variable)
         if variable is None:
-            self.unbound.append((resolved, frozenset(name for around in scope.around() for name in around.seen)))
+            told = len(self.unbound) < TOLD
+            visible = frozenset(name for around in scope.around() for name in around.seen) if told else frozenset()
+            self.unbound.append((resolved, visible))
         else:
             capture(variable, scope.function, changed=node.op == "std.set")
         return resolved
@@ -248,9 +254,9 @@ class _Resolver:
 
     def _maybe(self, node: Call, scope: _Scope) -> Resolved:
         """Arguments that may not be evaluated: what they bind is visible behind them, but may be null."""
-        before = set(scope.seen)
+        before = len(scope.seen)
         args = self._all(node.args, scope)
-        for name in scope.seen.keys() - before:
+        for name in islice(reversed(scope.seen), len(scope.seen) - before):
             scope.seen[name].early = True
         return Resolved(node, args)
 
