@@ -178,7 +178,7 @@ class TestValues:
         st.recursive(
             st.none()
             | st.booleans()
-            | st.integers()
+            | st.integers(-(2**53), 2**53)
             | st.floats(allow_nan=False)
             | st.text(st.characters(codec="utf-8")),
             lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
