@@ -20,7 +20,7 @@ web_sources := $(shell find web/src web/public web/index.html web/*.json web/*.t
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test check bench fuzz docs web wheel starter clean
+.PHONY: help run test check bench fuzz mutants docs web wheel starter clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -49,6 +49,10 @@ fuzz: $(fuzzer) ## Fuzz the readers and the ops, and compare programs with the r
 	$(bin)/python -m fuzz.readers $(or $(SECONDS),60)
 	$(bin)/python -m fuzz.ops $(or $(SECONDS),60)
 	$(bin)/python -m fuzz.differential $(or $(PROGRAMS),50000)
+	$(bin)/python -m fuzz.ledger
+
+mutants: $(tools) ## Plant faults in the capabilities one at a time; each must be caught by the test named beside it
+	$(bin)/python fuzz/mutants.py
 
 docs: $(tools) ## Write docs/reference from the ops and the capabilities
 	$(bin)/python docs/generate.py

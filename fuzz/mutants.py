@@ -1,0 +1,268 @@
+"""Faults planted in the capabilities, one at a time, each of which a named test must catch: ``make mutants``.
+
+A mutant replaces a piece of one file in a copy of the program; then the test that is named beside it must fail there,
+as it must not in the copy as it is. A mutant that lives is a promise nobody checks.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = ("mintaka", "lang", "runtime", "stdlib", "embedding", "capabilities", "engine", "storage", "server", "client",
+          "web", "models", "tests", "pyproject.toml")  # fmt: skip
+PATIENCE_S = 300
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: what somebody could have written by mistake, where, and the test that notices."""
+
+    fault: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+    def plant(self, root: Path) -> None:
+        """Write the fault into the program at ``root``."""
+        path = root / self.file
+        path.write_text(path.read_text(encoding="utf-8").replace(self.old, self.new), encoding="utf-8")
+
+
+KERNEL = "capabilities/kernel.py"
+LEDGER = "capabilities/ledger.py"
+CHAIN = "capabilities/chain.py"
+ROWS = "capabilities/rows.py"
+IN_KERNEL = "tests/capabilities/test_kernel.py"
+HISTORIES = "tests/capabilities/test_histories.py"
+
+MUTANTS = (
+    Mutant(
+        "a child is not bound by what its parent may not do",
+        CHAIN,
+        "    return _effective(kin[leaf.parent], kin).meet(leaf.own)",
+        "    return leaf.own",
+        f"{IN_KERNEL}::test_a_child_permits_only_what_every_link_above_it_permits",
+    ),
+    Mutant(
+        "a child survives its parent",
+        CHAIN,
+        ".join(kin, or_(cap.c.id == kin.c.parent, cap.c.id == kin.c.mint))",
+        ".join(kin, cap.c.id == kin.c.mint)",
+        f"{IN_KERNEL}::test_revoking_ends_everything_below_and_nothing_beside",
+    ),
+    Mutant(
+        "what was minted survives its authority",
+        CHAIN,
+        ".join(kin, or_(cap.c.id == kin.c.parent, cap.c.id == kin.c.mint))",
+        ".join(kin, cap.c.id == kin.c.parent)",
+        f"{IN_KERNEL}::test_minting_makes_what_the_namespace_covers_and_dies_with_its_authority",
+    ),
+    Mutant(
+        "what was revoked is still alive",
+        CHAIN,
+        'if row["revoked"] is not None or (',
+        "if (",
+        f"{IN_KERNEL}::test_unknown_foreign_revoked_and_expired_are_one_answer",
+    ),
+    Mutant(
+        "a capability lives on at the moment it expires",
+        CHAIN,
+        'row["expires"] <= now',
+        'row["expires"] < now',
+        HISTORIES,
+    ),
+    Mutant(
+        "an edited row is believed",
+        CHAIN,
+        '    if seal(key, row, limits) != row["mac"]:\n        raise Dead\n',
+        "",
+        f"{IN_KERNEL}::test_a_row_that_was_edited_is_dead_and_never_wider",
+    ),
+    Mutant(
+        "anybody may use anybody's capability",
+        ROWS,
+        "        if chain.leaf.holder != holder:\n            raise no_such_capability()\n",
+        "",
+        f"{IN_KERNEL}::test_unknown_foreign_revoked_and_expired_are_one_answer",
+    ),
+    Mutant(
+        "a namespace is a beginning of letters, not of whole segments",
+        "capabilities/order.py",
+        'return tuple(asked.split("."))[: len(bound)] == bound',
+        'return asked.startswith(".".join(bound))',
+        "tests/capabilities/test_order_laws.py::test_a_namespace_covers_whole_segments_only",
+    ),
+    Mutant(
+        "a seed above the highest passes",
+        "capabilities/order.py",
+        "return bound[0] <= asked[0] and asked[1] <= bound[1]",
+        "return bound[0] <= asked[0]",
+        "tests/capabilities/test_order_laws.py::test_the_meet_permits_exactly_what_both_permit",
+    ),
+    Mutant(
+        "an unknown restriction is passed over",
+        "capabilities/restrictions.py",
+        "for name, value in data.items()})",
+        "for name, value in data.items() if name in cls.rules})",
+        "tests/capabilities/test_restrictions.py::test_an_unknown_restriction_is_refused_with_the_near_name",
+    ),
+    Mutant(
+        "a child spends a budget of its own beside its parent's",
+        LEDGER,
+        "payers = [link.id for link in chain.kin.values() if any(",
+        "payers = [link.id for link in [chain.leaf] if any(",
+        f"{IN_KERNEL}::test_two_children_of_one_budget_spend_it_together",
+    ),
+    Mutant(
+        "what is left is checked before it is taken, and not while",
+        LEDGER,
+        "            .where(account.c.limit - account.c.reserved - account.c.spent >= amount)\n",
+        "",
+        f"{IN_KERNEL}::test_a_refused_call_reserves_nothing_anywhere",
+    ),
+    Mutant(
+        "a link's rate is skipped",
+        LEDGER,
+        "limited = [link.id for link in chain.kin.values() if",
+        "limited = [link.id for link in [chain.leaf] if",
+        f"{IN_KERNEL}::test_calls_come_no_more_often_than_every_rate_of_the_chain_lets_them",
+    ),
+    Mutant(
+        "a call that ended still counts as running",
+        LEDGER,
+        "actual = 0 if unit == CONCURRENT else spent.get(unit, amount)",
+        "actual = spent.get(unit, amount)",
+        f"{IN_KERNEL}::test_only_so_many_calls_run_at_once_under_the_whole_chain",
+    ),
+    Mutant(
+        "a failed call keeps what it reserved",
+        "capabilities/use.py",
+        "        except BaseException:\n            call.release()\n            raise",
+        "        except BaseException:\n            raise",
+        "tests/capabilities/test_generate.py::test_an_engine_that_fails_is_told_with_its_kind_and_costs_nothing",
+    ),
+    Mutant(
+        "what was revoked while it ran is published",
+        KERNEL,
+        "            self._rows.live(tx, admission.principal, admission.cap)\n            ledger.settle",
+        "            ledger.settle",
+        f"{IN_KERNEL}::test_what_was_revoked_while_it_ran_publishes_nothing",
+    ),
+    Mutant(
+        "a crash keeps what was reserved",
+        KERNEL,
+        "                ledger.release(tx, each.id, self._clock())\n                self._record_end(tx, Deed.LOST, each)\n",
+        "                pass\n",
+        f"{IN_KERNEL}::test_a_crash_gives_back_what_was_reserved_and_keeps_what_was_spent",
+    ),
+    Mutant(
+        "a stranger may revoke",
+        KERNEL,
+        "            if all(link.holder != revoker for link in chain.kin.values()):\n                raise no_such_capability()\n",
+        "",
+        f"{IN_KERNEL}::test_whoever_holds_something_above_may_revoke_and_a_stranger_may_not",
+    ),
+    Mutant(
+        "what may not be handed on is",
+        KERNEL,
+        '        chain.permit({"no_delegate": True})\n',
+        "",
+        f"{IN_KERNEL}::test_what_may_not_be_handed_on_is_not",
+    ),
+    Mutant(
+        "what may not be given is exported as a link",
+        KERNEL,
+        '            chain.permit({"no_give": True})\n            id = self._child',
+        "            id = self._child",
+        HISTORIES,
+    ),
+    Mutant(
+        "a link can be redeemed once too often",
+        "capabilities/share_links.py",
+        "share_link.c.redemptions > 0",
+        "share_link.c.redemptions >= 0",
+        HISTORIES,
+    ),
+    Mutant(
+        "tokens are kept as they are",
+        "capabilities/secrets.py",
+        'return blake3(secret.encode("utf-8", "surrogatepass")).digest()',
+        'return secret.encode("utf-8", "surrogatepass")',
+        "tests/capabilities/test_principals.py::test_what_is_kept_of_secrets_tells_none",
+    ),
+    Mutant(
+        "a sys.mint can mint a wider one",
+        KERNEL,
+        "            if type == MINT:\n",
+        "            if type == MINT and False:\n",
+        f"{IN_KERNEL}::test_minting_is_refused_beyond_the_namespace_without_a_mint_and_of_a_mint",
+    ),
+    Mutant(
+        "any token opens every picture",
+        "server/assets.py",
+        "return principal is not None and self._owns(principal, asset)",
+        "return principal is not None",
+        "tests/server/test_sharing.py::test_a_users_token_opens_their_own_pictures_and_nobody_elses",
+    ),
+    Mutant(
+        "a run finds everything its principal holds",
+        "capabilities/grant.py",
+        "for id in self._ids if",
+        "for id in [each.id for each in self.kernel.held(self.holder)] if",
+        "tests/capabilities/test_grant_handles_and_words.py::test_a_run_finds_only_what_it_was_granted",
+    ),
+)
+
+
+def passes(test: str, root: Path) -> bool:
+    """Whether a test passes with the program at ``root``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", test],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), "HYPOTHESIS_STORAGE_DIRECTORY": str(root / ".hypothesis")},
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def copy_of_the_program(folder: Path) -> Path:
+    """A copy that can be changed."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "node_modules", ".*")
+            shutil.copytree(source, folder / name, symlinks=True, ignore=ignored)
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def main() -> None:
+    """Plant each fault and say who noticed; exit code 1 where nobody did."""
+    lives = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = copy_of_the_program(Path(folder))
+        for test in sorted({mutant.test for mutant in MUTANTS}):
+            if not passes(test, root):
+                raise SystemExit(f"{test} fails without any fault planted")
+        for mutant in MUTANTS:
+            mutant.plant(root)
+            caught = not passes(mutant.test, root)
+            shutil.copy(ROOT / mutant.file, root / mutant.file)
+            print(f"{'caught' if caught else 'LIVES '}  {mutant.fault}", flush=True)
+            if not caught:
+                lives.append(mutant)
+    print(f"{len(MUTANTS) - len(lives)} of {len(MUTANTS)} caught")
+    raise SystemExit(1 if lives else 0)
+
+
+if __name__ == "__main__":
+    main()
