@@ -30,7 +30,7 @@ class Kind(StrEnum):
     DONE = "done"
     """The outcome of the effect that began at this position."""
     JOIN = "join"
-    """Tasks that ran at the same time have all ended, because one of them failed."""
+    """Tasks that ran at the same time have all ended: well, or because one of them failed."""
     READ = "read"
     """What a reading of the world gave: the time, a seed."""
     EMIT = "emit"

@@ -46,6 +46,12 @@ from mintaka.runtime.values import Value
 if TYPE_CHECKING:
     from mintaka.runtime.run import Run
 
+FAILED = '"failed"'
+"""Outcome of tasks of which one failed."""
+
+ENDED = '"ended"'
+"""Outcome of tasks that all ended well."""
+
 MOST_PENDING = 256
 """Entries that wait to be written with the next call."""
 
@@ -93,7 +99,7 @@ class Past:
                 past.unread[entry.position].done = entry
             else:
                 past.unread[entry.position] = Recorded(entry)
-            if entry.kind in (Kind.DONE, Kind.JOIN):
+            if entry.kind == Kind.DONE or entry.outcome == FAILED:
                 past.order.append(entry.position)
         return past
 
@@ -342,14 +348,15 @@ class Recorder:
             "Resume it with the script and the ops it began with, or start a new run.",
             data={"position": position, "before": before, "now": now},
         )
+        self._turns.fail(self._failure)
+        self._live.set()
         return self._failure
 
     def _stuck(self) -> None:
         """Nobody can be given the turn. With entries left to read, the run does not do what it did."""
         if self._to_read and self._failure is None:
             position, recorded = next(each for each in self._unread.items() if each[1].answered)
-            self._turns.fail(self._diverged(position, recorded.entry, "nothing"))
-            self._live.set()
+            self._diverged(position, recorded.entry, "nothing")
 
     # What runs while fibers wait
 
@@ -428,21 +435,22 @@ class Recorder:
             await group.ended()
         finally:
             track.group = None
-        if group.failure is None:
-            await self._turns.taken(group.joined)
-            track.has_turn = True
-            if recorded is not None:
-                raise self._diverged(position, recorded.entry, "all tasks ended well")
-            return group.results
-        if not isinstance(group.failure, Exception):
+        if self._failure is not None:
+            raise self._failure
+        if group.failure is not None and not isinstance(group.failure, Exception):
             raise group.failure
+        outcome = ENDED if group.failure is None else FAILED
         if recorded is None:
-            self._write(Entry(position, Kind.JOIN, "", "", None, self.elapsed()))
-        await self._turns.taken(self._turns.arrival(position))
+            self._write(Entry(position, Kind.JOIN, "", "", outcome, self.elapsed()))
+        elif recorded.entry.outcome != outcome:  # how they ended follows from the answers they had
+            raise self._diverged(position, recorded.entry, f"tasks that {loads(outcome)}")
+        await self._turns.taken(group.joined if group.failure is None else self._turns.arrival(position))
         track.has_turn = True
         if recorded is not None:
             self._consume(recorded.entry)
-        raise group.failure
+        if group.failure is not None:
+            raise group.failure
+        return group.results
 
     def _enter(self, track: Track) -> None:
         self._track = track

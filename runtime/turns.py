@@ -30,16 +30,19 @@ class Turns:
         self._arrivals: dict[str, Ticket] = {}
         self._free = False
         self._expected: set[str] = set()
+        self._failure: Exception | None = None
 
     def queue(self, ticket: Ticket) -> None:
         """Give ``ticket`` the turn by the first rule."""
         self._starts.append(ticket)
+        self._refuse_all()
         self._give()
 
     def arrival(self, position: str) -> Ticket:
         """A ticket by the second rule: the answer at ``position`` is here."""
         ticket: Ticket = asyncio.get_running_loop().create_future()
         self._arrivals[position] = ticket
+        self._refuse_all()
         self._give()
         return ticket
 
@@ -66,10 +69,17 @@ class Turns:
         self._order = deque(position for position in self._order if not position.startswith(prefix))
 
     def fail(self, error: Exception) -> None:
-        """Let everyone who waits have ``error``."""
+        """Let everyone who waits, and whoever will, have ``error``."""
+        self._failure = error
+        self._refuse_all()
+
+    def _refuse_all(self) -> None:
+        if self._failure is None:
+            return
         for ticket in (*self._starts, *self._arrivals.values()):
             if not ticket.done():
-                ticket.set_exception(error)
+                ticket.set_exception(self._failure)
+                ticket.exception()  # it is no fault if nobody waits for this one any more
         self._starts.clear()
         self._arrivals.clear()
 
