@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mintaka.client import connect
+from mintaka.lang.documentation import usage
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTICE = "<!-- Written by `make docs`; edit the docstrings it is made from. -->\n"
@@ -31,8 +32,7 @@ def ops_page(ops: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _op(op: Mapping[str, Any]) -> str:
-    names = [f"[{each['name']}]" if each.get("optional") else each["name"] for each in op["parameters"]]
-    text = f"\n### `({' '.join([op['opcode'], *names])})` → {op['returnType']}\n\n{op['description']}\n"
+    text = f"\n### `{usage(op)}` → {op['returnType']}\n\n{op['description']}\n"
     examples = [f"{each['source']}\n; is {each['result']}" for each in op["examples"]]
     return text + (f"\n```mtk\n{chr(10).join(examples)}\n```\n" if examples else "")
 
@@ -49,10 +49,8 @@ def capabilities_page(types: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _method(method: Mapping[str, Any]) -> str:
-    names = [f"[{each['name']}]" if each.get("optional") else each["name"] for each in method["parameters"]]
-    text = (
-        f"\n### `({' '.join(['cap.' + method['name'], *names])})` → {method['returnType']}\n\n{method['description']}\n"
-    )
+    called = usage({**method, "opcode": f"cap.{method['name']}"})
+    text = f"\n### `{called}` → {method['returnType']}\n\n{method['description']}\n"
     rows = [_row(each) for each in method["parameters"] if "fields" not in each]
     rows += [_row(each) for option in method["parameters"] for each in option.get("fields", ())]
     if rows:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from mintaka.lang.documentation import Example, read_documentation
+from mintaka.lang.documentation import CATEGORIES, Example, read_documentation
 from mintaka.lang.limits import allow_deep_recursion
 from mintaka.lang.names import bound_names
 from mintaka.lang.parser import parse
@@ -38,7 +38,7 @@ class Definition:
     @property
     def category(self) -> str:
         """What it is filed under."""
-        return "Generation"
+        return CATEGORIES[self.name.partition(".")[0]]
 
     def describe(self) -> dict[str, object]:
         """The function as an element of ``get_opcodes``."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from mintaka.lang.documentation import Example
+from mintaka.lang.documentation import CATEGORIES, Example
 from mintaka.lang.signatures import Signature
 
 
@@ -62,7 +62,7 @@ class Form:
         return {
             "opcode": self.name,
             "label": self.name.rpartition(".")[2].replace("_", " "),
-            "category": "Logic" if "." not in self.name else "Core",
+            "category": CATEGORIES.get(self.name.partition(".")[0], "Logic"),
             "description": self.help,
             "layout": "control-flow",
             "lazy": True,

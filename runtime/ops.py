@@ -20,7 +20,7 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeVar, get_type_hints
 
 from mintaka.lang.definitions import Definition, expanded
-from mintaka.lang.documentation import Example, read_documentation
+from mintaka.lang.documentation import CATEGORIES, Example, read_documentation
 from mintaka.lang.forms import FORMS
 from mintaka.lang.signatures import Argument, Signature
 from mintaka.lang.tree import Node
@@ -30,17 +30,6 @@ from mintaka.runtime.types import ArgType, argument_type, kinds_named
 _STANDARD = "mintaka.stdlib."
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-CATEGORIES: Mapping[str, str] = {
-    "std": "Core",
-    "list": "Lists",
-    "obj": "Objects",
-    "str": "Text",
-    "math": "Math",
-    "json": "JSON",
-    "time": "Time",
-    "par": "In parallel",
-}
 
 
 @dataclass(frozen=True, slots=True)

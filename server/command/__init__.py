@@ -9,6 +9,7 @@ from mintaka.server.command.check import check
 from mintaka.server.command.doctor import doctor
 from mintaka.server.command.faults import CommandFault
 from mintaka.server.command.models import models_app
+from mintaka.server.command.ops import ops
 from mintaka.server.command.repl import repl
 from mintaka.server.command.run import run
 from mintaka.server.command.serve import serve
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, run, repl, check, doctor, version):
+for command in (serve, run, repl, check, ops, doctor, version):
     app.command()(command)
 app.add_typer(models_app)
 app.add_typer(caps_app)

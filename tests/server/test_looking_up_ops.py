@@ -1,0 +1,77 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from mintaka.server.command import app, catalogue
+
+ENTRIES, _ = catalogue.installed()
+
+
+def shown(*args):
+    return CliRunner().invoke(app, ["ops", *args])
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("list.map", "list.map"),
+        ("let", "std.let"),
+        ("with-timeout", "std.with_timeout"),
+        ("get-capability", "get_capability"),
+        ("gen.best-of", "gen.best_of"),
+        ("-", "-"),
+        ("std.if", "std.if"),
+        ("log", "std.log"),
+    ],
+)
+def test_an_op_is_found_however_a_script_may_write_it(written, name):
+    entry = catalogue.find(written, ENTRIES)
+    assert entry is not None
+    assert entry["opcode"] == name
+
+
+def test_everything_a_script_can_call_is_in_the_table():
+    table = shown().stdout
+    assert [entry["opcode"] for entry in ENTRIES if f"({entry['opcode']}" not in table] == []
+    lines = table.splitlines()
+    assert lines[0] == "Arithmetic"
+    assert "Generation" in lines
+
+
+def test_a_page_says_how_it_is_called_what_it_does_and_shows_an_example():
+    page = shown("list.sort").stdout
+    assert page.startswith("(list.sort items [compare]) → list\n\nA new list in order")
+    assert '> (list.sort ["pear" "fig"])\n["fig" "pear"]' in page
+    assert "\n  items  list\n" in page
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are():
+    said = subprocess.run([sys.executable, "-m", "mintaka", "ops", "mapp"], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == "mintaka: There is no op mapp. Did you mean par.map, list.map, obj.map, std.apply?\n"
+    assert catalogue.near("lst.map", ENTRIES)[0] == "list.map"
+
+
+def test_a_search_looks_at_names_and_help():
+    names = [entry["opcode"] for entry in json.loads(shown("--search", "SEED", "--json").stdout)]
+    assert "gen.variations" in names
+    assert "list.map" not in names
+    assert shown("--search", "nothing has this word").exit_code == 1
+
+
+def test_json_is_what_editors_get():
+    assert json.loads(shown("list.map", "--json").stdout) == catalogue.find("list.map", ENTRIES)
+    assert json.loads(shown("--json").stdout) == ENTRIES
+
+
+def test_without_the_server_the_language_is_told_and_what_is_missing(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("mintaka.capabilities")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    entries, complete = catalogue.installed()
+    assert not complete
+    assert {"list.map", "std.let", "gen.grid"} <= {entry["opcode"] for entry in entries}
+    assert "mintaka[server]" in shown("list.map").output
