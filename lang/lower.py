@@ -5,15 +5,22 @@ applied, with ``variable.method`` a method called on it, a short name of an op (
 in which ``-`` and ``_`` are alike. A string as head is the op's exact name, whatever it is.
 """
 
+import json
+import math
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from enum import Enum, auto
+from functools import lru_cache
+
+from lark import Token
 
 from mintaka.lang.diagnostics import Code, Diagnostic, SyntaxFault
 from mintaka.lang.forms import FORMS, NAMESPACES, SHORT_FORMS, SHORT_OPS, ArgKind
-from mintaka.lang.names import bound_names
+from mintaka.lang.names import BINDERS
 from mintaka.lang.numbers import number
-from mintaka.lang.reader import Atom, AtomKind, Brackets, Quoted, Reading
+from mintaka.lang.reader import Text
+from mintaka.lang.readings import KEYWORD, NUMBER, STRING, SYMBOL, Brackets, Quoted, Reading, forms, span_of
+from mintaka.lang.recovery import MAX_PROBLEMS
 from mintaka.lang.spans import Span
 from mintaka.lang.tree import Call, Data, Group, Literal, Node
 
@@ -24,6 +31,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 _NUMBER_LIKE = re.compile(r"[+-]?\.?[0-9]")
 
 
+@lru_cache(maxsize=1024)
 def op_name(symbol: str) -> str:
     """The op a symbol at the head of a call names, variables left aside: ``get-capability``, ``let``, ``-``."""
     name = symbol.replace("-", "_") if _LETTER.search(symbol) else symbol
@@ -63,152 +71,258 @@ def is_name(text: str) -> bool:
     return is_symbol(text) and "." not in text
 
 
-def lower(readings: Iterable[Reading]) -> Node:
-    """The tree of a whole text: one form as it is, several as a ``std.seq``. Raises `SyntaxFault`."""
-    readings = list(readings)
-    # Which names are variables is seen in the tree itself; special forms are the same with and without knowing them.
-    first = _Lowering(frozenset())
-    tree = first.script(readings)
-    names = bound_names(tree)
-    if names:
-        second = _Lowering(names)
-        tree = second.script(readings)
-        first = second
-    if first.problems:
-        raise SyntaxFault(first.problems)
+def lower(text: Text) -> Node:
+    """The tree of a whole text: one form as it is, several as a ``std.seq``.
+
+    Raises `SyntaxFault` with everything that is wrong with the text, in order of the places.
+    """
+    readings = forms(text.parts)
+    lowering = _Lowering(frozenset(_bound_in(readings)))
+    tree = lowering.script(readings)
+    problems = [*text.problems, *lowering.problems]
+    if problems:
+        problems.sort(key=lambda found: (found.span.line, found.span.column))
+        raise SyntaxFault(problems[:MAX_PROBLEMS])
     return tree
 
 
 class _Lowering:
+    """Makes nodes for a script that binds ``variables``."""
+
     def __init__(self, variables: frozenset[str]) -> None:
         self.problems: list[Diagnostic] = []
         self._variables = variables
 
-    def script(self, readings: list[Reading]) -> Node:
+    def script(self, readings: tuple[Reading, ...]) -> Node:
         if len(readings) == 1:
             return self.code(readings[0])
-        span = readings[0].span.to(readings[-1].span) if readings else Span(1, 1, 1, 1)
+        span = span_of(readings[0]).to(span_of(readings[-1])) if readings else Span(1, 1, 1, 1)
         return Call("std.seq", tuple(map(self.code, readings)), span, span)
 
     def code(self, reading: Reading) -> Node:
-        if isinstance(reading, Atom):
-            return self._atom(reading)
+        """The node of what stands in a place for an expression."""
+        if isinstance(reading, Token):
+            return self._word(reading)
         if isinstance(reading, Quoted):
-            data = self.data(reading.inner)
+            inner = reading.inner
+            data = self.data(inner)
             if isinstance(data, list):
-                return Call("std.quote", (Literal(data, reading.inner.span),), reading.span, reading.span)
+                return Call("std.quote", (Literal(data, span_of(inner)),), reading.span, reading.span)
             return Literal(data, reading.span)
+        if reading.opener == "(":
+            return self._call(reading)
         if reading.opener == "[":
-            return Call("list.new", tuple(map(self.code, reading.items)), reading.span, reading.span)
-        if reading.opener == "{":
-            pairs = tuple(
-                Group((Literal(key, place), self.code(value)), place.to(value.span))
-                for key, place, value in self._entries(reading)
-            )
-            return Call("obj.new", pairs, reading.span, reading.span)
-        return self._call(reading)
+            return Call("list.new", tuple(map(self.code, reading.forms)), reading.span, reading.span)
+        pairs = tuple(
+            Group((Literal(key, place), self.code(value)), place.to(span_of(value)))
+            for key, place, value in self._entries(reading)
+        )
+        return Call("obj.new", pairs, reading.span, reading.span)
 
     def data(self, reading: Reading) -> Data:
         """What stands in a place for data: symbols are texts, brackets lists and objects."""
-        if isinstance(reading, Atom):
-            if reading.kind is AtomKind.NUMBER and not isinstance(reading.value, str):
-                return number(reading.value)
-            if reading.kind is AtomKind.KEYWORD:
-                self._problem("A key like this stands in an object: {:width 128}.", reading.span)
-            if reading.kind is AtomKind.SYMBOL and reading.value in CONSTANTS:
-                return CONSTANTS[str(reading.value)]
-            return reading.value
+        if isinstance(reading, Token):
+            if reading.type == SYMBOL:
+                return CONSTANTS.get(reading, str(reading))
+            if reading.type == KEYWORD:
+                self._problem("A key like this stands in an object: {:width 128}.", span_of(reading))
+            return self._value(reading)
         if isinstance(reading, Quoted):
             self._problem("What is quoted is data already; a quote within it means nothing.", reading.span)
             return None
         if reading.opener == "{":
             return {key: self.data(value) for key, _, value in self._entries(reading)}
-        return [self.data(item) for item in reading.items]
+        return [self.data(item) for item in reading.forms]
 
-    def _atom(self, atom: Atom) -> Node:
-        if atom.kind is AtomKind.NUMBER and not isinstance(atom.value, str):
-            return Literal(number(atom.value), atom.span)
-        if atom.kind is AtomKind.STRING:
-            return Literal(atom.value, atom.span)
-        name = str(atom.value)
-        if atom.kind is AtomKind.KEYWORD:
-            self._problem(f"The key `:{name}` stands in an object: {{:{name} …}}.", atom.span)
-        elif name in CONSTANTS:
-            return Literal(CONSTANTS[name], atom.span)
-        elif _NUMBER_LIKE.match(name):
-            self._problem(f"`{name}` is neither a number nor a name.", atom.span)
+    def _word(self, word: Token) -> Node:
+        span = span_of(word)
+        if word.type != SYMBOL:
+            if word.type == KEYWORD:
+                hint = 'A text is written "like this".'
+                self._problem(f"The key `{word}` stands in an object: {{{word} …}}.", span, hint)
+            return Literal(self._value(word), span)
+        name = str(word)
+        if name in CONSTANTS:
+            return Literal(CONSTANTS[name], span)
+        if _NUMBER_LIKE.match(name):
+            self._problem(f"`{name}` is neither a number nor a name.", span)
         elif "." in name:
             owner, _, field = name.partition(".")
-            self._problem(
-                f"`{name}` is no value by itself.",
-                atom.span,
-                hint=f'Call it: ({name}). A field is read with (obj.get {owner} "{field}").',
-            )
-        return Call("std.var", (Literal(name, atom.span),), atom.span, atom.span)
+            hint = f'Call it: ({name}). A field is read with (obj.get {owner} "{field}").'
+            self._problem(f"`{name}` is no value by itself.", span, hint)
+        return Call("std.var", (Literal(name, span),), span, span)
+
+    def _value(self, word: Token) -> str | int | float:
+        """The value of a string or a number; of a keyword, its name."""
+        if word.type == NUMBER:
+            return self._number(word)
+        if word.type == STRING:
+            return self._string(word)
+        return word[1:]
+
+    def _number(self, word: Token) -> int | float:
+        if len(word) < 16 and word.lstrip("-").isdigit() and word != "-0":
+            return int(word)
+        value = number(float(word))
+        if math.isinf(value):
+            message = "This number is greater than any a script can hold; infinity is `(/ 1 0)`."
+            self._problem(message, span_of(word))
+            return 0
+        return value
+
+    def _string(self, word: Token) -> str:
+        if "\\" not in word:
+            return word[1:-1]
+        try:
+            value: str = json.loads(word, strict=False)
+            value.encode()
+        except json.JSONDecodeError as error:
+            self._problem(_NO_ESCAPE, _within(word, error.pos))
+        except UnicodeEncodeError:
+            self._problem(_NO_ESCAPE, span_of(word), hint="A \\uD8xx wants its other half, \\uDCxx, right behind it.")
+        else:
+            return value
+        return ""
 
     def _call(self, brackets: Brackets) -> Node:
-        if not brackets.items:
+        items = brackets.forms
+        if not items:
             self._problem("A call names an op: (op …). An empty list is [], an empty object {}.", brackets.span)
             return Literal(None, brackets.span)
-        head, rest = brackets.items[0], brackets.items[1:]
-        if isinstance(head, Atom) and head.kind is AtomKind.STRING:
-            return self._op(str(head.value), rest, brackets.span, head.span)
-        if not isinstance(head, Atom) or head.kind is not AtomKind.SYMBOL:
-            return self._op("std.apply", brackets.items, brackets.span, head.span)
-        symbol = str(head.value)
-        if _NUMBER_LIKE.match(symbol) or symbol in CONSTANTS:
-            return self._op("std.apply", brackets.items, brackets.span, head.span)
-        kind = head_kind(symbol, self._variables)
-        if kind is HeadKind.VARIABLE:
-            return self._op("std.apply", brackets.items, brackets.span, head.span)
-        if kind is HeadKind.METHOD:
-            owner, _, method = symbol.partition(".")
-            variable = Call("std.var", (Literal(owner, head.span),), head.span, head.span)
-            args = (variable, Literal(method, head.span), *map(self.code, rest))
-            return Call("std.call_method", args, brackets.span, head.span)
-        return self._op(op_name(symbol), rest, brackets.span, head.span)
+        head, rest = items[0], items[1:]
+        place = span_of(head)
+        if isinstance(head, Token):
+            if head.type == STRING:
+                return self._op(self._string(head), rest, brackets.span, place)
+            if head.type == SYMBOL and not _NUMBER_LIKE.match(head) and head not in CONSTANTS:
+                symbol = str(head)
+                match head_kind(symbol, self._variables):
+                    case HeadKind.OP:
+                        return self._op(op_name(symbol), rest, brackets.span, place)
+                    case HeadKind.METHOD:
+                        owner, _, method = symbol.partition(".")
+                        variable = Call("std.var", (Literal(owner, place),), place, place)
+                        args = (variable, Literal(method, place), *map(self.code, rest))
+                        return Call("std.call_method", args, brackets.span, place)
+        return self._op("std.apply", items, brackets.span, place)
 
     def _op(self, op: str, readings: Iterable[Reading], span: Span, head: Span) -> Node:
         form = FORMS.get(op)
-        args = tuple(
-            self._argument(op, form.kind(index) if form else ArgKind.CODE, reading)
-            for index, reading in enumerate(readings)
-        )
+        if form is None:
+            return Call(op, tuple(map(self.code, readings)), span, head)
+        args = tuple(self._argument(op, form.kind(index), reading) for index, reading in enumerate(readings))
         return Call(op, args, span, head)
 
     def _argument(self, op: str, kind: ArgKind, reading: Reading) -> Node:
-        if kind is ArgKind.NAME and isinstance(reading, Atom) and reading.kind is AtomKind.SYMBOL:
-            if reading.value not in CONSTANTS:
-                return Literal(reading.value, reading.span)
+        if kind is ArgKind.NAME and isinstance(reading, Token) and reading.type == SYMBOL:
+            if reading not in CONSTANTS:
+                return Literal(str(reading), span_of(reading))
         elif kind in (ArgKind.DATA, ArgKind.NAMES, ArgKind.PARAMETER):
-            return Literal(self.data(reading), reading.span)
+            return Literal(self.data(reading), span_of(reading))
         elif kind is ArgKind.PAIR:
             if isinstance(reading, Brackets) and reading.opener == "[":
-                return Group(tuple(map(self.code, reading.items)), reading.span)
+                return Group(tuple(map(self.code, reading.forms)), reading.span)
             node = self.code(reading)
             if isinstance(node, Call):
-                self._problem(f"`{op}` takes pairs, each [key value].", reading.span)
+                self._problem(f"`{op}` takes pairs, each [key value].", node.span)
             return node
         return self.code(reading)
 
-    def _entries(self, brackets: Brackets) -> list[tuple[str, Span, Reading]]:
+    def _entries(self, brackets: Brackets) -> Iterator[tuple[str, Span, Reading]]:
         """Key, its place and value of each entry of an object."""
-        entries: list[tuple[str, Span, Reading]] = []
-        items = list(brackets.items)
-        while items:
-            key = items.pop(0)
-            if not isinstance(key, Atom) or key.kind not in (AtomKind.KEYWORD, AtomKind.STRING):
+        items = iter(brackets.forms)
+        for key in items:
+            place = span_of(key)
+            if not isinstance(key, Token) or key.type not in (KEYWORD, STRING):
                 self._problem(
                     'A key of an object is a keyword or a text: {:width 128 "any text" 1}.',
-                    key.span,
+                    place,
                     hint="A computed key is set with (obj.set object key value).",
                 )
-                break
-            if not items:
-                self._problem(f"The key `{key.value}` has no value.", key.span)
-                break
-            entries.append((str(key.value), key.span, items.pop(0)))
-        return entries
+                return
+            name = str(self._value(key))
+            value = next(items, None)
+            if value is None:
+                self._problem(f"The key `{name}` has no value.", place)
+                return
+            yield name, place, value
 
     def _problem(self, message: str, span: Span, hint: str | None = None) -> None:
-        self.problems.append(Diagnostic(Code.SYNTAX, message, span, hint))
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Diagnostic(Code.SYNTAX, message, span, hint))
+
+
+_NO_ESCAPE = 'This is an escape JSON does not know; there are \\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uXXXX.'
+
+
+def _within(word: Token, index: int) -> Span:
+    """The place of the escape at ``index`` of a string."""
+    before = word[:index]
+    line = (word.line or 1) + before.count("\n")
+    column = index - before.rfind("\n") if "\n" in before else (word.column or 1) + index
+    return Span(line, column, line, column + 2)
+
+
+def _bound_in(readings: Iterable[Reading]) -> Iterator[str]:
+    """Every name a text binds anywhere, as `mintaka.lang.names.bound_names` finds them in its tree.
+
+    Special forms are the same whatever is bound, so this can be known before heads are told apart.
+    """
+    pending = list(readings)
+    while pending:
+        reading = pending.pop()
+        if not isinstance(reading, Brackets):
+            continue
+        items = reading.forms
+        head = items[0] if items and reading.opener == "(" else None
+        op = _form_of(head) if isinstance(head, Token) else None
+        if op is None:
+            pending.extend(item for item in items if not isinstance(item, Token))
+            continue
+        for index, item in enumerate(items[1:]):
+            kind = FORMS[op].kind(index)
+            if op in BINDERS:
+                yield from _names(kind, item)
+            if kind in _CODE_KINDS and not isinstance(item, Token):
+                pending.append(item)
+
+
+_CODE_KINDS = (ArgKind.CODE, ArgKind.PAIR, ArgKind.NAME)
+
+
+def _form_of(head: Token) -> str | None:
+    """The special form that ``head`` names, if it does."""
+    if head.type == SYMBOL:
+        op = op_name(str(head))
+    elif head.type == STRING:
+        op = _unescaped(head)
+    else:
+        return None
+    return op if op in FORMS else None
+
+
+def _names(kind: ArgKind, item: Reading) -> Iterator[str]:
+    if kind is ArgKind.NAME:
+        name = item.inner if isinstance(item, Quoted) else item
+        if isinstance(name, Token):
+            yield from _name(name)
+    elif kind in (ArgKind.NAMES, ArgKind.PARAMETER) and isinstance(item, Brackets) and item.opener != "{":
+        named = item.forms
+        for name in named if kind is ArgKind.NAMES else named[:1]:
+            if isinstance(name, Token):
+                yield from _name(name)
+
+
+def _name(word: Token) -> Iterator[str]:
+    if word.type == SYMBOL and word not in CONSTANTS:
+        yield str(word)
+    elif word.type == STRING:
+        yield _unescaped(word)
+
+
+def _unescaped(word: Token) -> str:
+    """The text of a string; of one that is not well written, its spelling."""
+    try:
+        return str(json.loads(word, strict=False))
+    except ValueError:
+        return str(word)

@@ -15,7 +15,10 @@ from mintaka.lang.limits import MAX_DEPTH, MAX_NODES, allow_deep_recursion
 from mintaka.lang.numbers import number
 from mintaka.lang.spans import Path, Span
 
-__all__ = ["Call", "Data", "Group", "Literal", "Node", "Span", "children", "from_json", "to_json", "walk"]
+__all__ = [
+    "Call", "Data", "Group", "Literal", "Node", "Span", "check_size", "children", "from_json", "to_json", "too_deep",
+    "too_large", "walk",
+]  # fmt: skip
 
 Data: TypeAlias = "bool | int | float | str | list[Data] | dict[str, Data] | None"
 """JSON data. Trees share it; nobody may change it."""
@@ -77,6 +80,40 @@ def walk(node: Node) -> Iterator[Node]:
         current = pending.pop()
         yield current
         pending.extend(reversed(children(current)))
+
+
+def check_size(node: Node) -> None:
+    """Hold a tree to the bounds of its JSON form. Raises `SyntaxFault` when it has more nodes or levels than those."""
+    count = 0
+    pending: list[tuple[Node | Data, int, Span]] = [(node, 0, node.span)]
+    while pending:
+        current, depth, span = pending.pop()
+        count += 1
+        if depth > MAX_DEPTH:
+            raise too_deep(span)
+        depth += 1
+        if isinstance(current, Call | Group):
+            pending.extend((child, depth, child.span) for child in children(current))
+            continue
+        value = current.value if isinstance(current, Literal) else current
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list):
+            pending.extend((element, depth, span) for element in value)
+    if count > MAX_NODES:
+        raise too_large(node.span)
+
+
+def too_deep(span: Span) -> SyntaxFault:
+    """What is said of a script with too many levels."""
+    message = f"The script is nested deeper than {MAX_DEPTH} levels; name parts of it with `let`."
+    return SyntaxFault([Diagnostic(Code.SIZE, message, span)])
+
+
+def too_large(span: Span) -> SyntaxFault:
+    """What is said of a script with too many nodes."""
+    message = f"The script has more than {MAX_NODES:,} nodes; cut it into smaller ones."
+    return SyntaxFault([Diagnostic(Code.SIZE, message, span)])
 
 
 def _write(node: Node) -> Data:
@@ -154,15 +191,9 @@ class _Reader:
     def _count(self, path: Path) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise self._refused(
-                f"The script has more than {MAX_NODES:,} nodes; cut it into smaller ones.", (), Code.SIZE
-            )
-        if len(path) >= MAX_DEPTH:
-            raise self._refused(
-                f"The script is nested deeper than {MAX_DEPTH} levels; name parts of it with `std.let`.",
-                path[:8],
-                Code.SIZE,
-            )
+            raise too_large(Span())
+        if len(path) > MAX_DEPTH:
+            raise too_deep(Span(path=path[:8]))
 
-    def _refused(self, message: str, path: Path, code: Code = Code.SYNTAX) -> SyntaxFault:
-        return SyntaxFault([Diagnostic(code, message, Span(path=path))])
+    def _refused(self, message: str, path: Path) -> SyntaxFault:
+        return SyntaxFault([Diagnostic(Code.SYNTAX, message, Span(path=path))])

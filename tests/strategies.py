@@ -1,5 +1,7 @@
 """Hypothesis strategies for scripts: trees as the readers give them, meaningful or not, and programs that run."""
 
+from random import Random
+
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -7,6 +9,7 @@ from mintaka.lang.forms import FORMS, ArgKind
 from mintaka.lang.limits import allow_deep_recursion
 from mintaka.lang.parser import parse
 from mintaka.lang.printer import print_tree
+from mintaka.lang.reader import tokens
 from mintaka.lang.tree import Call, Data, Group, Literal, Node, from_json
 from tests.reference.programs import Programs
 
@@ -69,3 +72,23 @@ PROGRAMS: SearchStrategy[Node] = st.randoms(use_true_random=False).map(
     lambda rng: parse(print_tree(from_json(Programs(rng).program())))
 )
 """Programs that pass the checker and do something: see `tests.reference.programs`."""
+
+_GAPS = [" ", " ", " ", "  ", ", ", "\n", "\n    ", "\n\n", " \n\n \n", " ; behind (\n", "\n; [own  \n", "\n\n;\n\n"]
+_DROPPED = ["#_x", "#_ (dropped [1 2]\n {:a 1})", "#_ #_ 1 2", "#_'a"]
+
+
+def reflowed(source: str, rng: Random) -> str:
+    """The same script with other white space, and with comments and dropped forms anywhere."""
+    pieces = []
+    for kind, word in words(source):
+        gap = rng.choice(_GAPS)
+        if rng.random() < 0.1:
+            gap += rng.choice(_DROPPED) + rng.choice(_GAPS)
+        tight = kind.startswith("CLOSE") or (pieces and pieces[-1] in ("(", "[", "{", "'"))
+        pieces += ["" if tight and rng.random() < 0.6 else gap, word]
+    return "".join([*pieces, rng.choice(["", "\n", " ; the end"])])
+
+
+def words(source: str) -> list[tuple[str, str]]:
+    """The kinds and spellings of all words, brackets and comments of a text, in order."""
+    return [(token.type, token.rstrip() if token.type == "COMMENT" else str(token)) for token in tokens(source)]

@@ -19,7 +19,7 @@ def test_a_missing_bracket_is_reported_where_it_was_opened() -> None:
         "(log (str.concat x\n"
         "     ^\n"
         "error: This `(` is never closed.\n"
-        "Add a `)` where it should end.      [syntax, line 2]"
+        "Add `))` at the end of line 2. The `(` of line 2, column 1 is open, too.      [syntax, line 2]"
     )
 
 
@@ -36,7 +36,7 @@ def test_a_bracket_of_another_kind_names_the_one_it_does_not_close() -> None:
         ('(log "cat)', "string is never closed"),
         ("{:width}", "`width` has no value"),
         ("{1 2}", "A key of an object"),
-        ("(log :width)", "stand in objects"),
+        ("(log :width)", "The key `:width` stands in an object"),
         ("{:a :b}", "`:b` stands in an object"),
         ("(: 1)", "written :name"),
         ("#x", "`#` cannot stand here"),

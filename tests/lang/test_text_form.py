@@ -2,8 +2,9 @@
 
 import pytest
 
+from mintaka.lang.layout import WIDTH
 from mintaka.lang.parser import parse
-from mintaka.lang.printer import WIDTH, print_tree
+from mintaka.lang.printer import print_tree
 from mintaka.lang.tree import Call, Span, to_json
 
 
