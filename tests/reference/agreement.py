@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mintaka.runtime.run import Run
 
 OPS = OpTable.of(*stdlib.modules)
-BUDGET = Budget(fuel=20_000, depth=40, calls=30)
+BUDGET = Budget(fuel=20_000, depth=40, calls=30, deadline_s=30)
 
 
 class Bench(HostObject):

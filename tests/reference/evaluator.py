@@ -320,9 +320,10 @@ class Evaluator:
 
     def _object(self, call: Call, scope: Scope) -> Value:
         result: dict[str, Value] = {}
-        for pair in call.args:
-            assert isinstance(pair, Group)
-            result[str(_data(pair.items[0]))] = self.value(pair.items[1], scope)
+        for key, value in [[self.value(part, scope) for part in pair.items] for pair in call.args if isinstance(pair, Group)]:
+            if not isinstance(key, str):
+                raise TypeFault(f"`obj.new` wants a string as key, not {article(type_name(key))}.")
+            result[key] = value
         return result
 
     def _and(self, call: Call, scope: Scope) -> Value:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from mintaka.lang.tree import Data
+from tests.reference.reckoning import Reckoning
 
 NUMBERS: list[Data] = [
     0, 1, 2, 3, -1, 5, 10, 64, 0.5, -2.5, 0.1, -0.0, 1e21, 1e-7, 1e308, 2**53, 2**53 - 1, -(2**53), 2**53 - 3, 94906267,
@@ -71,6 +72,8 @@ class Programs:
 
     def program(self) -> Data:
         """One whole program. Its argument 0 is a host object."""
+        if self.chance(30):
+            return ["std.seq", *Reckoning(self.rng).program()]
         self.left, self.names = self.rng.choice([20, 60, 120, 250]), 0
         host = Known("host", "host")
         steps, place = self.steps(Place((host,)), self.rng.randint(1, 7))
