@@ -20,7 +20,7 @@ web_sources := $(shell find web/src web/public web/index.html web/*.json web/*.t
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test check bench fuzz mutants docs web wheel starter clean
+.PHONY: help run test check bench fuzz test-postgres mutants docs web wheel starter clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -50,6 +50,11 @@ fuzz: $(fuzzer) ## Fuzz the readers and the ops, and compare programs with the r
 	$(bin)/python -m fuzz.ops $(or $(SECONDS),60)
 	$(bin)/python -m fuzz.differential $(or $(PROGRAMS),50000)
 	$(bin)/python -m fuzz.ledger
+
+test-postgres: $(tools) ## Run the tests of capabilities on PostgreSQL too (Debian's, installed where it is missing)
+	@command -v pg_virtualenv >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
+	@$(bin)/python -m pip install --quiet --editable '.[postgres]'
+	MINTAKA_TEST_DATABASE=postgresql+psycopg:///postgres pg_virtualenv $(bin)/python -m pytest tests/capabilities
 
 mutants: $(tools) ## Plant faults in the capabilities one at a time; each must be caught by the test named beside it
 	$(bin)/python fuzz/mutants.py

@@ -102,10 +102,7 @@ def no_such_capability() -> HostFault:
 
 
 def read_chain(tx: Connection, id: str, *, registry: Registry, key: bytes, now: float) -> Chain:
-    """The live capability ``id``. Raises `Dead`.
-
-    On databases that need it, the rows are locked against revocation until ``tx`` ends.
-    """
+    """The live capability ``id``. Raises `Dead`."""
     kin = {link.id: link for link in _read_kin(tx, id, registry, key, now)}
     leaf = kin.get(id)
     if leaf is None:
@@ -147,10 +144,7 @@ def _kin_ids() -> Select[tuple[str]]:
 
 
 _KIN = (
-    select(cap, rate.c.burst, rate.c.refill_us)
-    .outerjoin(rate, rate.c.cap == cap.c.id)
-    .where(cap.c.id.in_(_kin_ids()))
-    .with_for_update(read=True, of=cap)
+    select(cap, rate.c.burst, rate.c.refill_us).outerjoin(rate, rate.c.cap == cap.c.id).where(cap.c.id.in_(_kin_ids()))
 )
 _ACCOUNTS = select(account).where(account.c.cap.in_(_kin_ids()))
 

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8321, ge=0, le=65535, description="Port to listen on; 0 picks a free one")
     data: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("mintaka")), description="Data folder")
+    database: str | None = Field(
+        default=None, description="SQLAlchemy URL of the database, as postgresql+psycopg://…; SQLite without"
+    )
     models: tuple[Path, ...] = Field(default=(), description="Further folders of models")
     hosts: tuple[str, ...] = Field(
         default=(), description="Further Host names this server answers to, as host or host:port"

@@ -2,8 +2,9 @@
 
 On SQLite it runs in WAL mode with foreign keys enforced and every commit flushed to the disk: a commit that returned
 survives a power cut, as a revocation must. A writer takes the lock when its transaction begins, so that what it reads
-is still so when it writes; a second writer waits for ``busy_s`` seconds. On PostgreSQL the rows that a decision rests
-upon are locked by the queries themselves (``FOR SHARE``), which SQLite ignores because it needs no such thing.
+is still so when it writes; a second writer waits for ``busy_s`` seconds. On PostgreSQL a writer takes an advisory lock
+in the same place: with one writer at a time on either, a decision that is right on the one is right on the other, and
+none is given up as a deadlock.
 """
 
 from collections.abc import Iterator
@@ -11,13 +12,15 @@ from contextlib import contextmanager
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, func, make_url, select
 from sqlalchemy.exc import DBAPIError
 
 from mintaka.storage.errors import StorageFailed, StorageFull
 from mintaka.storage.migration import upgrade
 
 _WRITES = "mintaka_writes"
+_WRITERS_LOCK = 0x6D696E74616B61
+"""The number of PostgreSQL's advisory lock: "mintaka" in ASCII."""
 
 
 class Database:
@@ -53,7 +56,9 @@ class Database:
 def _engine(url: str, busy_s: float) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed)
+        engine = create_engine(parsed)
+        event.listen(engine, "begin", _begin_in_turn)
+        return engine
     options: dict[str, Any] = {"connect_args": {"timeout": busy_s, "check_same_thread": False}}
     if parsed.database in (None, "", ":memory:"):
         options["poolclass"] = StaticPool
@@ -72,6 +77,11 @@ def _prepare(connection: SqliteConnection, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_in_turn(connection: Connection) -> None:
+    if connection.get_execution_options().get(_WRITES):
+        connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ EXTRA_OF = {
     "alembic": "server",
     "blake3": "server",
     "PIL": "server",
+    "psycopg": "postgres",
     "sqlalchemy": "server",
     "starlette": "server",
     "structlog": "server",

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,8 +100,11 @@ def models(tmp_path: Path) -> ModelFolder:
 
 @pytest.fixture(scope="session")
 def migrated() -> Iterator[Database]:
-    """One database for all tests: to migrate one anew for each would take longer than the tests."""
-    database = Database("sqlite://")
+    """One database for all tests: to migrate one anew for each would take longer than the tests.
+
+    ``make test-postgres`` names another than SQLite's.
+    """
+    database = Database(os.environ.get("MINTAKA_TEST_DATABASE", "sqlite://"))
     yield database
     database.close()
 
