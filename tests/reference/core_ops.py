@@ -81,7 +81,7 @@ CORE_OPS["+"] = chained(lambda a, b: a + b)
 CORE_OPS["-"] = chained(lambda a, b: a - b)
 CORE_OPS["*"] = chained(lambda a, b: a * b)
 CORE_OPS["/"] = chained(divided)
-CORE_OPS["%"] = chained(rest)
+CORE_OPS["%"] = lambda run, a, b: number(rest(float(a), float(b)))
 
 
 @core("^")

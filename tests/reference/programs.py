@@ -402,7 +402,8 @@ class Programs:
         choice = self.rng.randrange(12)
         if choice < 5:
             op = self.one(ARITHMETIC[: 6 if self.chance(20) else 3])
-            return [op, *[self.number(place) for _ in range(2 + self.chance(10))]]
+            more = op != "%" and self.chance(10)
+            return [op, *[self.number(place) for _ in range(2 + more)]]
         if choice == 5:
             return [self.one(NUMERIC), self.number(place)]
         if choice == 6:
@@ -473,7 +474,8 @@ class Programs:
         if choice == 9:
             return ["std.quote", [1, "a", [None, {"k": [2]}]]]
         if choice == 10:
-            return [self.one(("list.reverse", "list.slice", "list.concat")), self.list_(place)]
+            op = self.one(("list.reverse", "list.slice", "list.concat"))
+            return [op, self.list_(place), *([self.index(place)] * (op == "list.slice"))]
         return [self.one(("obj.keys", "obj.values", "obj.entries")), self.object_(place)]
 
     def object_(self, place: Place) -> Data:
