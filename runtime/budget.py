@@ -31,8 +31,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a run has used. ``fuel`` is the same on every machine; the time is not."""
+    """What a run has used, or had used when it was stopped. All but the time is the same on every machine."""
 
     fuel: int = 0
+    """Units of work."""
     calls: int = 0
+    """Calls of methods on host objects."""
     seconds: float = 0.0
+    """Wall clock from the start, waiting included."""
+    memory: int = 0
+    """The most bytes of data alive at once that is known of, counted as in `Budget`. Garbage counts as well until its
+    sum passes the budget: only then is it looked how much is really alive."""

@@ -7,7 +7,9 @@ grants the next slice by rewinding the iterator, and says False, so that ``filte
 marks. While that happens the iterator stands in front of the meter, so that a spent run stays spent.
 
 A charge of n moves the same iterator on by n. So at every moment what was used is what was granted less what is left
-of the slice, and exactly F runs where F − 1 stops, whatever the length of a slice.
+of the slice, and exactly F runs where F − 1 stops, whatever the length of a slice. Slices are parts of rounds of a
+fixed length, and what code makes without accounting for it is added up by the round: how long slices are changes
+neither the fuel nor the memory a run uses.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,21 +20,29 @@ from mintaka.runtime.budget import FUEL_CAP, Budget
 from mintaka.runtime.errors import OutOfFuel, OutOfMemory
 
 SLICE = 4096
-"""Units of fuel between two chances for other work on the event loop: well under a millisecond or two."""
+"""Units of fuel that a slice holds at most."""
+
+FIRST_SLICE = 256
+"""Units of the first slice: nothing is known yet of how long a unit of this program takes."""
+
+ROUND = 4096
+"""Units of fuel after which the data made by straight code is added up."""
 
 
 class Meter:
-    """Counts fuel and the growth of data, and calls ``pause`` after every ``slice_length`` units of fuel.
+    """Counts fuel and the growth of data.
 
-    ``census`` measures the bytes of live script data; it is asked only when what was allocated since could exceed the
-    budget. ``bytes_per_tick`` is what generated code may make for a unit of fuel without accounting for it.
+    ``pause`` is called at the end of every slice, of at most ``slice_length`` units, and when a charge exceeds what is
+    left of one; it says how many units the next slice should have. ``census`` measures the bytes of live script data;
+    it is asked only when what was allocated since could exceed the budget. ``bytes_per_tick`` is what generated code
+    may make for a unit of fuel without accounting for it.
     """
 
     def __init__(
         self,
         budget: Budget,
         *,
-        pause: Callable[[], None],
+        pause: Callable[[], int],
         census: Callable[[], int],
         slice_length: int = SLICE,
         bytes_per_tick: int = 0,
@@ -41,10 +51,13 @@ class Meter:
         self._memory = budget.memory
         self._pause = pause
         self._census = census
-        self._slice = slice_length
+        self._longest = slice_length
+        self._slice = min(slice_length, FIRST_SLICE)
         self._bytes_per_tick = bytes_per_tick
         self._granted = 0
+        self._round = ROUND  # units of this round that have not been granted
         self._allocated = 0
+        self._most_seen = 0
         # A list iterator can be set to any index as long as it has not run off its end.
         self._marks = cast(Any, iter([*[True] * slice_length, self]))
         self._move: Callable[[int], None] = self._marks.__setstate__
@@ -58,29 +71,42 @@ class Meter:
         return self._granted - self._left
 
     @property
+    def memory(self) -> int:
+        """The most bytes of data alive at once that is known of; garbage counts until a census tells."""
+        of_this_round = (ROUND - self._round - self._left) * self._bytes_per_tick
+        return max(self._most_seen, self._allocated + of_this_round)
+
+    @property
     def _left(self) -> int:
         return max(0, length_hint(self._marks) - 1)
 
     def __bool__(self) -> bool:
-        # In front of the meter again, before anything else: other fibers may tick while this one pauses.
-        self._move(self._slice)
-        self._end_slice()
+        self._move(self._longest)  # in front of the meter again, before anything else
+        if self._round == 0:
+            self._round = ROUND
+            self._allocated += ROUND * self._bytes_per_tick
+            if self._allocated > self._memory:
+                self._look(0)
+        self._breathe()
+        self._grant()
         return False
 
     def charge(self, units: int) -> None:
-        """Pay ``units`` of fuel at once; raises `OutOfFuel` when fewer are left."""
+        """Pay ``units`` of fuel at once, before what they are for is done; raises `OutOfFuel` when fewer are left."""
         if units <= 0:
             return
         left = self._left
         if units <= left:
-            self._move(self._slice - left + units)
+            self._move(self._longest - left + units)
             return
-        # More than the slice holds: it ends here, and the next tick lets other work run.
-        self._move(self._slice)
-        self._granted += units - left
+        self._move(self._longest)
+        beyond = units - left
+        self._granted += beyond
+        self._round = max(0, self._round - beyond)
         if self._granted > self._limit:
             self._granted = self._limit
             raise self._spent()
+        self._breathe()
 
     def allocate(self, size: int) -> None:
         """Account for ``size`` bytes about to be built; raises `OutOfMemory` before they are."""
@@ -88,17 +114,13 @@ class Meter:
         if self._allocated > self._memory:
             self._look(size)
 
-    def _end_slice(self) -> None:
-        self._allocated += self._slice * self._bytes_per_tick
-        if self._allocated > self._memory:
-            self._look(0)
-        self._pause()
-        if self._left == 0:  # another fiber of this run may have opened a slice meanwhile
-            self._grant()
+    def _breathe(self) -> None:
+        self._slice = max(1, min(self._pause(), self._longest))
 
     def _look(self, coming: int) -> None:
         """See how much is really alive, and whether ``coming`` bytes more are too much."""
         live = self._census() + coming
+        self._most_seen = max(self._most_seen, min(live, self._memory))
         # Close to the limit this would be done ever more often, so the last quarter is not given out.
         if live > self._memory - self._memory // 4:
             raise OutOfMemory(
@@ -108,11 +130,12 @@ class Meter:
         self._allocated = live
 
     def _grant(self) -> None:
-        units = min(self._slice, self._limit - self._granted)
+        units = min(self._slice, self._round, self._limit - self._granted)
         if units <= 0:
             raise self._spent()
         self._granted += units
-        self._move(self._slice - units)
+        self._round -= units
+        self._move(self._longest - units)
 
     def _spent(self) -> OutOfFuel:
         return OutOfFuel(
