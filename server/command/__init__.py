@@ -8,6 +8,7 @@ from mintaka.server.command.caps import caps_app
 from mintaka.server.command.check import check
 from mintaka.server.command.doctor import doctor
 from mintaka.server.command.faults import CommandFault
+from mintaka.server.command.fmt import fmt
 from mintaka.server.command.models import models_app
 from mintaka.server.command.ops import ops
 from mintaka.server.command.repl import repl
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, run, repl, check, ops, doctor, version):
+for command in (serve, run, repl, check, fmt, ops, doctor, version):
     app.command()(command)
 app.add_typer(models_app)
 app.add_typer(caps_app)
