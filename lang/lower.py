@@ -139,17 +139,18 @@ class _Lowering:
         if word.type != SYMBOL:
             if word.type == KEYWORD:
                 hint = 'A text is written "like this".'
-                self._problem(f"The key `{word}` stands in an object: {{{word} …}}.", span, hint)
+                key = _shown(word)
+                self._problem(f"The key `{key}` stands in an object: {{{key} …}}.", span, hint)
             return Literal(self._value(word), span)
         name = str(word)
         if name in CONSTANTS:
             return Literal(CONSTANTS[name], span)
         if _NUMBER_LIKE.match(name):
-            self._problem(f"`{name}` is neither a number nor a name.", span)
+            self._problem(f"`{_shown(name)}` is neither a number nor a name.", span)
         elif "." in name:
-            owner, _, field = name.partition(".")
-            hint = f'Call it: ({name}). A field is read with (obj.get {owner} "{field}").'
-            self._problem(f"`{name}` is no value by itself.", span, hint)
+            owner, _, field = _shown(name).partition(".")
+            hint = f'Call it: ({_shown(name)}). A field is read with (obj.get {owner} "{field}").'
+            self._problem(f"`{_shown(name)}` is no value by itself.", span, hint)
         return Call("std.var", (Literal(name, span),), span, span)
 
     def _value(self, word: Token) -> str | int | float:
@@ -243,7 +244,7 @@ class _Lowering:
             name = str(self._value(key))
             value = next(items, None)
             if value is None:
-                self._problem(f"The key `{name}` has no value.", place)
+                self._problem(f"The key `{_shown(name)}` has no value.", place)
                 return
             yield name, place, value
 
@@ -253,6 +254,14 @@ class _Lowering:
 
 
 _NO_ESCAPE = 'This is an escape JSON does not know; there are \\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uXXXX.'
+
+
+def _shown(name: str) -> str:
+    """A name as it is told in a message."""
+    return name if len(name) <= _TOLD else name[: _TOLD - 1] + "…"
+
+
+_TOLD = 60
 
 
 def _within(word: Token, index: int) -> Span:

@@ -252,7 +252,10 @@ class _Balance:
         replace = _changes(ahead, kinds[:-1]) + 1
         remove = _changes(ahead, kinds) + 1
         if above is not None and add is not None and add <= min(replace, remove):
-            self._told(message, token, f"Close the `{opener}` before, or write `{closer}` here.", above)
+            where = f"the `{token}` of line {token.line}, column {token.column}"
+            self._told(
+                f"This `{opener}` is not closed before {where}.", opener, f"Add a `{closer}` before that.", above
+            )
             for _ in range(above):
                 self._close(_bracket(CLOSERS[str(self._stack[-1].opener)], self._last or token, behind=True))
             return True
@@ -285,7 +288,8 @@ class _Balance:
             return
         verb = "quote" if pending[0] == "'" else "drop"
         where = f"before the `{closer}`" if closer is not None else "at the end of the text"
-        self._told(f"There is nothing to {verb} here {where}: a form is missing.", pending[0], "Remove the mark.", 1)
+        hint = f"Write a form behind it, or remove the `{pending[0]}`."
+        self._told(f"A form is missing {where}: there is nothing to {verb}.", pending[0], hint, 1)
         tokens, left_out = self._repair.tokens, set(map(id, pending))
         first = len(tokens) - 1
         while tokens[first] is not pending[0]:

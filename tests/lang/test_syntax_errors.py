@@ -1,11 +1,26 @@
-"""A text that is no script is told so at the place, with what to do."""
+"""A text that is no script is told so at the place, with what to do, and of everything that is wrong with it."""
+
+from random import Random
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from mintaka.lang.diagnostics import Code, SyntaxFault
 from mintaka.lang.limits import MAX_DEPTH, MAX_NODES
 from mintaka.lang.parser import parse
-from mintaka.lang.tree import from_json
+from mintaka.lang.printer import print_tree
+from mintaka.lang.reader import read, tokens
+from mintaka.lang.recovery import MAX_PROBLEMS
+from mintaka.lang.tree import Node, from_json
+from tests.strategies import TREES, reflowed
+
+
+def told(source: str) -> list[tuple[int, int, str]]:
+    """Line, column and message of all that is wrong with a text."""
+    with pytest.raises(SyntaxFault) as caught:
+        parse(source)
+    return [(found.span.line, found.span.column, found.message) for found in caught.value.diagnostics]
 
 
 def rendered(source: str) -> str:
@@ -44,7 +59,7 @@ def test_a_bracket_of_another_kind_names_the_one_it_does_not_close() -> None:
         ("image.width", '(obj.get image "width")'),
         ("()", "A call names an op"),
         ("(log '", "never closed"),
-        ("'", "a form is missing"),
+        ("'", "A form is missing at the end"),
         ("' #_x", "nothing to quote"),
         (r'(log "\q")', "an escape JSON does not know"),
         (r'(log "\ud800")', "an escape JSON does not know"),
@@ -56,6 +71,85 @@ def test_a_bracket_of_another_kind_names_the_one_it_does_not_close() -> None:
 )
 def test_what_is_wrong_is_said_in_words(source: str, words: str) -> None:
     assert words in rendered(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "places"),
+    [
+        ("(define f [n]\n  (if (< n 2\n    n\n    (+ 1 n)))\n(log (f 3))", [(2, 7)]),
+        ("(define f [n]\n  (+ n 1)\n(define g [n]\n  (* n 2)\n(log 1)", [(1, 1), (3, 1)]),
+        ("(for n [1 2 3]\n  (log {:a 1 :b n)\n  (log n))", [(2, 8)]),
+        ("(let a [1 2)\n(let b 3)", [(1, 8)]),
+        ("(let a\n[1 2]))) (log a)", [(2, 7)]),
+        ("[1 2) 3]", [(1, 5)]),
+        ('(log "a)\n(log "b")\n(log 1a)', [(1, 6), (3, 6)]),
+        ('(log "hello (world)\n(log 2)', [(1, 6)]),
+        ("# no comment (\n(log 1))", [(1, 1), (2, 8)]),
+        ("(log ')\n(f #_)\n'", [(1, 6), (2, 4), (3, 1)]),
+        ("(let x 1\n(let y 2)", [(1, 1)]),
+        ("(let x 1)) (let y 2))\n(let z 3", [(1, 10), (1, 21), (2, 1)]),
+        ('(log "two\nlines" 1a)', [(2, 8)]),
+        ('(log "two\nlines \\q")', [(2, 7)]),
+        ("(log 1\n; (comments do not count\n     2", [(1, 1)]),
+    ],
+)
+def test_every_mistake_is_told_once_at_its_place(source: str, places: list[tuple[int, int]]) -> None:
+    assert [(line, column) for line, column, _ in told(source)] == places
+
+
+@given(TREES, st.randoms(use_true_random=False))
+def test_a_bracket_left_out_of_a_laid_out_script_is_one_mistake(tree: Node, rng: Random) -> None:
+    source = print_tree(tree)
+    closers = [token.start_pos or 0 for token in tokens(source) if token.type.startswith("CLOSE")]
+    assume(closers)
+    at = rng.choice(closers)
+    assert len(read(source[:at] + source[at + 1 :]).problems) == 1
+
+
+@given(TREES, st.randoms(use_true_random=False), st.text("()[]{}'\"#_:;x1 \n\\", max_size=6))
+def test_any_damage_is_either_a_script_or_told_within_the_text(tree: Node, rng: Random, damage: str) -> None:
+    source = reflowed(print_tree(tree), rng)
+    at = rng.randrange(len(source) + 1)
+    damaged = source[:at] + damage + source[at + rng.randrange(4) :]
+    try:
+        parse(damaged)
+    except SyntaxFault as fault:
+        lines = damaged.split("\n")
+        for found in fault.diagnostics:
+            assert 1 <= found.span.line <= len(lines)
+            assert 1 <= found.span.column <= len(lines[found.span.line - 1]) + 1
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *[
+            "(",
+            ")",
+            "'",
+            "#_",
+            '"',
+            '\\"',
+            '"\n\\',
+            "[)",
+            "([)]",
+            "([{",
+            "# ",
+            "#\n",
+            ": ",
+            "(')",
+            "1a ",
+            "''x ",
+            "{:a ",
+        ],
+        "[\n(",
+        "1a",
+    ],
+)
+def test_a_hostile_text_is_refused_in_few_words(piece: str) -> None:
+    mistakes = told(piece * (16_384 // len(piece)) + "'")
+    assert 1 <= len(mistakes) <= MAX_PROBLEMS
+    assert all(len(message) < 200 for _, _, message in mistakes)
 
 
 def test_several_mistakes_are_told_at_once() -> None:
@@ -71,9 +165,18 @@ def test_text_nested_too_deeply_is_refused_and_not_recursed_into() -> None:
     assert caught.value.diagnostics[0].code is Code.SIZE
 
 
-def test_text_with_too_many_nodes_is_refused_before_it_is_parsed() -> None:
+def test_text_with_far_too_many_words_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(SyntaxFault) as caught:
-        parse("x " * (MAX_NODES + 1))
+        parse("x " * (2 * MAX_NODES + 1))
+    assert caught.value.diagnostics[0].code is Code.SIZE
+
+
+def test_text_is_held_to_the_bounds_of_the_json_form() -> None:
+    with pytest.raises(SyntaxFault) as caught:
+        parse("x " * (MAX_NODES // 2))  # two nodes each, and the sequence
+    assert caught.value.diagnostics[0].code is Code.SIZE
+    with pytest.raises(SyntaxFault) as caught:
+        parse("{:k " * (MAX_DEPTH - 1) + "1" + "}" * (MAX_DEPTH - 1))  # two levels each
     assert caught.value.diagnostics[0].code is Code.SIZE
 
 
