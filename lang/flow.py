@@ -338,7 +338,7 @@ class Flow:
             self._options(method, args[-1], before)
 
     def _options(self, method: Method, given: Node, before: int) -> None:
-        names: dict[str, str] = {}
+        given_already: set[str] = set()
         for key, value, span in self._pairs(given):
             option = method.options.get(key)
             if option is None:
@@ -347,11 +347,13 @@ class Flow:
                 hint = self._suggest.or_all(key, method.options, "It takes {}.", known)
                 self._report(Code.UNKNOWN_OPTION, message, span, before, hint)
                 continue
-            if option.name in names:
+            if option.name in given_already:
                 message = f"`{method.signature.name}` is given its option `{option.name}` twice."
                 self._report(Code.DUPLICATE, message, span, before, "Take one of the two out.")
-            names[option.name] = key
-            if value and Kind.NULL not in value and value.isdisjoint(option.kinds):
+            if Kind.NULL in value:  # the same as leaving it out
+                continue
+            given_already.add(option.name)
+            if value and value.isdisjoint(option.kinds):
                 message = wrong_argument(method.signature.name, key, named(option.kinds), named(value))
                 self._report(Code.TYPE, message, span, before)
 

@@ -28,6 +28,13 @@ class Parameter:
     most: int | float | None = None
     choices: tuple[Data, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """The type for people: ``int from 1 to 50``, ``one of red, blue``."""
+        if self.choices:
+            return f"one of {', '.join(map(str, self.choices))}"
+        return self.type if self.least is None else f"{self.type} from {self.least} to {self.most}"
+
 
 class BadDeclaration(ValueError):
     """A declaration that says no parameter; its text says why."""

@@ -17,6 +17,7 @@ from mintaka.engine.supervisor import Engine
 from mintaka.server import http
 from mintaka.server.assets import Assets
 from mintaka.server.capability_methods import CapabilityMethods
+from mintaka.server.capability_types import checkable
 from mintaka.server.connection import TRY_AGAIN_LATER, Connection
 from mintaka.server.datafolder import DataFolder
 from mintaka.server.dispatch import Dispatcher
@@ -75,7 +76,7 @@ class Application:
         tokens = Tokens(folder.token, principals)
 
         # The language: ops, and runs within budgets.
-        scripts = Scripts(op_table(), powers, settings.run)
+        scripts = Scripts(op_table(), checkable(registry), powers, settings.run)
 
         # The wire: sessions, jobs, methods.
         self._sessions = Sessions()

@@ -14,6 +14,8 @@ CHECKED_KINDS = {
     Code.TYPE: Kind.TYPE,
     Code.UNKNOWN_OP: Kind.UNKNOWN_OP,
     Code.UNBOUND: Kind.UNBOUND,
+    Code.UNKNOWN_METHOD: Kind.METHOD_NOT_FOUND,
+    Code.UNKNOWN_OPTION: Kind.INVALID_PARAMS,
 }
 """What the checker finds before anything runs and the error names instead of ``script_rejected``."""
 

@@ -16,7 +16,6 @@ from mintaka.server.connection import Caller, Reply
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.jobs import Jobs
 from mintaka.server.methods import Nothing, Params, rpc_method
-from mintaka.server.parameters import declared, describe
 from mintaka.server.scripts import Scripts, Source
 from mintaka.server.sessions import Session
 from mintaka.server.wire import HANDLE, Wire
@@ -94,14 +93,7 @@ class ScriptMethods:
     @rpc_method("check_script")
     async def check_script(self, caller: Caller, params: ScriptParams) -> Reply:
         """Say what is wrong with a script, without running it."""
-        checked = self._scripts.check(params.given())
-        return Reply(
-            {
-                "ok": not checked.errors,
-                "diagnostics": [each.to_json() for each in checked.diagnostics],
-                "params": describe(declared(checked.tree)) if checked.tree is not None and not checked.errors else [],
-            }
-        )
+        return Reply(self._scripts.check(params.given()).to_json())
 
     @rpc_method("convert_script")
     async def convert_script(self, caller: Caller, params: ConvertParams) -> Reply:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from mintaka import stdlib
 from mintaka.capabilities import ops as capability_ops
-from mintaka.lang.checker import check as check_tree
+from mintaka.lang.checker import Analysis, analyse
 from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
+from mintaka.lang.methods import Capabilities
+from mintaka.lang.parameters import Parameter
 from mintaka.lang.parser import parse
 from mintaka.lang.printer import print_tree
 from mintaka.lang.tree import Node, from_json, to_json
@@ -18,7 +20,7 @@ from mintaka.runtime.powers import Emit, Powers
 from mintaka.runtime.values import Value
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import rejected
-from mintaka.server.parameters import declared
+from mintaka.server.parameters import declared, describe
 from mintaka.server.powers import ServerPowers
 from mintaka.server.settings import RunMaxima
 
@@ -29,11 +31,30 @@ class Checked:
 
     tree: Node | None
     diagnostics: Sequence[Diagnostic]
+    analysis: Analysis | None = None
+    """What it needs and gives, where it could be read."""
 
     @property
     def errors(self) -> list[Diagnostic]:
         """What keeps it from running."""
         return [diagnostic for diagnostic in self.diagnostics if diagnostic.severity is Severity.ERROR]
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The parameters it declares; none as long as there are errors."""
+        return declared(self.tree) if self.tree is not None and not self.errors else []
+
+    def to_json(self) -> dict[str, object]:
+        """The answer of ``check_script``."""
+        analysis = self.analysis
+        return {
+            "ok": not self.errors,
+            "diagnostics": [each.to_json() for each in self.diagnostics],
+            "params": describe(self.parameters),
+            "capabilities": [each.to_json() for each in analysis.needs] if analysis else [],
+            "variables": [{"name": name, "type": type} for name, type in analysis.variables] if analysis else [],
+            "result": analysis.result if analysis else "any",
+        }
 
 
 class Source(str):
@@ -47,26 +68,28 @@ def op_table() -> OpTable:
     return OpTable.of(*stdlib.modules, capability_ops)
 
 
-def check(script: object, ops: OpTable) -> Checked:
+def check(script: object, ops: OpTable, capabilities: Capabilities) -> Checked:
     """Check a `Source` or a JSON form (anything else); mistakes become diagnostics."""
     try:
         tree = _read(script)
     except SyntaxFault as fault:
         return Checked(None, fault.diagnostics)
-    return Checked(tree, check_tree(tree, ops.signatures))
+    analysis = analyse(tree, ops.signatures, capabilities=capabilities)
+    return Checked(tree, analysis.diagnostics, analysis)
 
 
 class Scripts:
-    """Reads, checks and runs scripts against one table of ops."""
+    """Reads, checks and runs scripts against one table of ops and one set of capability types."""
 
-    def __init__(self, ops: OpTable, powers: ServerPowers, maxima: RunMaxima) -> None:
+    def __init__(self, ops: OpTable, capabilities: Capabilities, powers: ServerPowers, maxima: RunMaxima) -> None:
         self.ops = ops
+        self._capabilities = capabilities
         self._powers = powers
         self._maxima = maxima
 
     def check(self, script: object) -> Checked:
         """Check a script; mistakes become diagnostics."""
-        return check(script, self.ops)
+        return check(script, self.ops, self._capabilities)
 
     def program(self, script: object) -> Program:
         """A checked and compiled script. Raises `Fault` with its diagnostics."""

@@ -1,38 +1,73 @@
-"""``mintaka check``: what is wrong with a script, without a server and without running it."""
+"""``mintaka check``: what is wrong with scripts and what they need, without a server and without running them."""
 
-from typing import Annotated
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mintaka.server.command.faults import extras_explained
 from mintaka.server.command.run import read_script
 
+if TYPE_CHECKING:
+    from mintaka.server.scripts import Checked
+
 
 def check(
-    file: Annotated[str, typer.Argument(help="The script; - reads it from standard input.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    files: Annotated[list[str], typer.Argument(help="The scripts; - reads one from standard input.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each script.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors.")] = False,
 ) -> None:
-    """Check a script; exit code 1 means it would not run.
+    """Check scripts; exit code 1 means that one would not run.
 
     Example: mintaka check examples/hello.mtk
     """
-    import json
-
-    source, name = read_script(file)
+    sources = [read_script(file) for file in files]
     with extras_explained():
-        from mintaka.lang.diagnostics import Severity
+        from mintaka.server.capability_types import checkable, declared_types
         from mintaka.server.scripts import Source, op_table
         from mintaka.server.scripts import check as check_script
 
-        diagnostics = check_script(Source(source), op_table()).diagnostics
-    well = all(diagnostic.severity is not Severity.ERROR for diagnostic in diagnostics)
-    if as_json:
-        typer.echo(
-            json.dumps({"ok": well, "diagnostics": [each.to_json() for each in diagnostics]}, ensure_ascii=False)
-        )
-    else:
-        for diagnostic in diagnostics:
-            typer.echo(f"{name}: {diagnostic.render(source)}")
-        if well:
-            typer.echo(f"{name}: no mistakes found")
-    raise typer.Exit(0 if well else 1)
+        ops, capabilities = op_table(), checkable(declared_types())
+        found = [(name, source, check_script(Source(source), ops, capabilities)) for source, name in sources]
+    counted: Counter[str] = Counter()
+    for name, source, checked in found:
+        counted.update(diagnostic.severity.value for diagnostic in checked.diagnostics)
+        if as_json:
+            typer.echo(json.dumps({"file": name, **checked.to_json()}, ensure_ascii=False))
+        else:
+            typer.echo(_told(name, source, checked))
+    if len(found) > 1 and not as_json:
+        typer.echo(f"{len(found)} scripts: {_summary(counted)}")
+    raise typer.Exit(1 if counted["error"] or (strict and counted["warning"]) else 0)
+
+
+def _told(name: str, source: str, checked: "Checked") -> str:
+    """Every diagnostic with its place, how many there are, and what the script needs and gives."""
+    lines = [f"{name}:{each.span.line}:{each.span.column}\n{each.render(source)}\n" for each in checked.diagnostics]
+    lines.append(f"{name}: {_summary(Counter(each.severity.value for each in checked.diagnostics))}")
+    if not checked.errors:
+        lines += _facts(checked)
+    return "\n".join(lines)
+
+
+def _summary(counted: Counter[str]) -> str:
+    """``2 errors, 1 warning``."""
+    words = [f"{counted[what]} {what}{'s' * (counted[what] > 1)}" for what in ("error", "warning") if counted[what]]
+    return ", ".join(words) or "no mistakes found"
+
+
+def _facts(checked: "Checked") -> list[str]:
+    """What the script takes, needs and gives, and what is known of its variables."""
+    analysis = checked.analysis
+    assert analysis is not None
+    lines = []
+    for parameter in checked.parameters:
+        default = "" if parameter.required else f" = {json.dumps(parameter.default, ensure_ascii=False)}"
+        lines.append(f"  takes {parameter.name}: {parameter.kind}{default}{parameter.help and f'   {parameter.help}'}")
+    for need in analysis.needs:
+        methods = f", for {' and '.join(need.methods)}" if need.methods else ""
+        lines.append(f"  needs {need.type or 'a capability whose type is computed at run time'}{methods}")
+    lines += [f"  knows {name}: {kind}" for name, kind in analysis.variables]
+    lines.append(f"  gives {analysis.result}")
+    return lines

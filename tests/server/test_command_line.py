@@ -161,7 +161,7 @@ def test_the_repl_remembers_what_was_bound(server):
 
 def test_check_finds_mistakes_without_a_server(tmp_path):
     right = mintaka("check", "-", stdin="(+ 1 2)", env={"MINTAKA_DATA": str(tmp_path / "none")})
-    assert (right.returncode, right.stdout) == (0, "<stdin>: no mistakes found\n")
+    assert (right.returncode, right.stdout) == (0, "<stdin>: no mistakes found\n  gives number\n")
     wrong = mintaka("check", "-", stdin="(list.mpa [1] 2)")
     assert wrong.returncode == 1
     assert "^^^^^^^^" in wrong.stdout
@@ -169,8 +169,43 @@ def test_check_finds_mistakes_without_a_server(tmp_path):
     told = json.loads(mintaka("check", "-", "--json", stdin="(if)").stdout)
     assert told["ok"] is False
     assert told["diagnostics"][0]["code"] == "arity"
-    known = mintaka("check", "-", stdin='(get-capability "diffusers.generate")')
-    assert known.returncode == 0, known.stdout
+
+
+def test_check_tells_what_a_script_takes_needs_and_gives():
+    source = (
+        '(params (prompt string "a cat" "What to draw") (steps (int 1 50)))\n'
+        '(let draw (get-capability "diffusers.generate"))\n'
+        "(if (has-capability prompt) (get-capability prompt))\n"
+        "(draw.textToImage prompt {:num_inference_steps steps})"
+    )
+    told = mintaka("check", "-", stdin=source)
+    assert told.returncode == 0, told.stdout
+    assert told.stdout.splitlines() == [
+        "<stdin>: no mistakes found",
+        '  takes prompt: string = "a cat"   What to draw',
+        "  takes steps: int from 1 to 50",
+        "  needs diffusers.generate, for textToImage",
+        "  needs a capability whose type is computed at run time",
+        "  knows prompt: string",
+        "  knows steps: number",
+        "  knows draw: diffusers.generate | null",
+        "  gives list | image",
+    ]
+
+
+def test_check_takes_several_scripts_and_can_let_warnings_count(tmp_path):
+    wrong, doubtful = tmp_path / "wrong.mtk", tmp_path / "doubtful.mtk"
+    wrong.write_text('(let draw (get-capability "diffusers.generate"))\n(draw.textToImage "a cat" {:widht 8})')
+    doubtful.write_text("(let unused 1)\n(log 2)")
+    both = mintaka("check", doubtful, wrong)
+    assert both.returncode == 1
+    assert f"{wrong}:2:" in both.stdout
+    assert "Did you mean `width`?" in both.stdout
+    assert both.stdout.splitlines()[-1] == "2 scripts: 1 error, 1 warning"
+    lines = [json.loads(line) for line in mintaka("check", "--json", doubtful, wrong).stdout.splitlines()]
+    assert [(line["file"], line["ok"]) for line in lines] == [(str(doubtful), True), (str(wrong), False)]
+    assert mintaka("check", doubtful).returncode == 0
+    assert mintaka("check", "--strict", doubtful).returncode == 1
 
 
 def test_serve_runs_a_first_script_and_ends(tmp_path):

@@ -207,6 +207,9 @@ async def test_check_script_says_what_is_wrong_without_running(server):
             "ok": True,
             "diagnostics": [],
             "params": [],
+            "capabilities": [],
+            "variables": [],
+            "result": "number",
         }
         source = "(params (steps (int 1 50) 20)) steps"
         declared = (await ask(socket, "check_script", {"source": source}))["result"]["params"]
