@@ -1,8 +1,8 @@
 """Fuzz the readers of text and JSON, guided by coverage: ``python -m fuzz.readers [SECONDS] [libFuzzer options]``.
 
-Whatever comes in, only `SyntaxFault` may come out, in bounded time, and what is read survives being written and read
-again, in text and in JSON. The checker, too, must bear every tree. An input that breaks this is kept in fuzz/found/;
-give its path to run it again.
+Whatever comes in, only `SyntaxFault` may come out, in bounded time, and what is read survives being formatted, and being
+written and read again, in text and in JSON. The checker, too, must bear every tree. An input that breaks this is kept
+in fuzz/found/; give its path to run it again.
 """
 
 import json
@@ -18,6 +18,7 @@ except ImportError:
 
 with atheris.instrument_imports(include=["mintaka.lang", "lark"]):
     from mintaka.lang import Node, SyntaxFault, check, from_json, parse, print_tree, to_json
+    from mintaka.lang.formatter import format_source
 
 from mintaka import stdlib
 from mintaka.lang.forms import FORMS
@@ -70,14 +71,16 @@ def data(given: "atheris.FuzzedDataProvider", depth: int = 0) -> object:
 
 def one_input(raw: bytes) -> None:
     """A first byte of 0 or 1 says JSON; everything else is text."""
+    text = None if raw[:1] in (b"\0", b"\1") else raw.decode("utf-8", "replace")
     try:
-        if raw[:1] in (b"\0", b"\1"):
-            tree = from_json(data(atheris.FuzzedDataProvider(raw[1:])))
-        else:
-            tree = parse(raw.decode("utf-8", "replace"))
+        tree = parse(text) if text is not None else from_json(data(atheris.FuzzedDataProvider(raw[1:])))
     except SyntaxFault:
         return
     hold(tree)
+    if text is not None:
+        laid_out = format_source(text)
+        assert parse(laid_out) == tree
+        assert format_source(laid_out) == laid_out
 
 
 def main() -> None:
