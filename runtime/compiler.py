@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
 
+from mintaka.lang.digest import tree_digest
 from mintaka.lang.limits import allow_deep_recursion
 from mintaka.lang.scopes import resolve
 from mintaka.lang.tree import Call, Node
@@ -51,6 +52,8 @@ class Program:
     bytes_per_tick: int
     """Bytes of data that the code may make for a unit of fuel without accounting for them."""
     ops: OpTable
+    digest: str
+    """Of the tree it was compiled from (`mintaka.lang.digest.tree_digest`)."""
 
 
 def compile_tree(node: Node, ops: OpTable, *, infer: bool = True) -> Program:
@@ -59,6 +62,7 @@ def compile_tree(node: Node, ops: OpTable, *, infer: bool = True) -> Program:
     Without ``infer`` nothing is assumed about types; the program means the same and costs the same fuel, but is slower.
     """
     allow_deep_recursion()
+    node = ops.expanded(node)
     emitter = emit(node, ops, infer=infer)
     module = emitter.module()
     assert_allowed(module)
@@ -69,4 +73,5 @@ def compile_tree(node: Node, ops: OpTable, *, infer: bool = True) -> Program:
         functions=emitter.functions,
         bytes_per_tick=emitter.bytes_per_tick,
         ops=ops,
+        digest=tree_digest(node),
     )

@@ -17,7 +17,11 @@ _PATTERN = re.compile("YYYY|MM|DD|HH|mm|ss|SSS")
 
 @op("time.now", label="now")
 def time_now(run: Run) -> str:
-    """The time now."""
+    """The time now, in UTC.
+
+    > (str.len (time.now))
+    24
+    """
     return iso(_now(run))
 
 
@@ -93,7 +97,7 @@ def time_offset(run: Run, amount: float, unit: str, time: str = "") -> str:
 
 
 def _now(run: Run) -> int:
-    return math.floor(run.powers.clock() * 1000)
+    return math.floor(run.time() * 1000)
 
 
 def _time(text: str) -> int:
