@@ -32,8 +32,8 @@ ROUND = 4096
 class Meter:
     """Counts fuel and the growth of data.
 
-    ``pause`` is called at the end of every slice, of at most ``slice_length`` units, and when a charge exceeds what is
-    left of one; it says how many units the next slice should have. ``census`` measures the bytes of live script data;
+    ``pause`` is called at the end of every slice, the first of at most ``slice_length`` units, and when a charge exceeds
+    what is left of one; it says how many units the next slice should have. ``census`` measures the bytes of live script data;
     it is asked only when what was allocated since could exceed the budget. ``bytes_per_tick`` is what generated code
     may make for a unit of fuel without accounting for it.
     """
@@ -51,17 +51,17 @@ class Meter:
         self._memory = budget.memory
         self._pause = pause
         self._census = census
-        self._longest = slice_length
-        self._slice = min(slice_length, FIRST_SLICE)
+        self._slice = self._longest = min(slice_length, FIRST_SLICE)
         self._bytes_per_tick = bytes_per_tick
         self._granted = 0
         self._round = ROUND  # units of this round that have not been granted
         self._allocated = 0
         self._most_seen = 0
         # A list iterator can be set to any index as long as it has not run off its end.
-        self._marks = cast(Any, iter([*[True] * slice_length, self]))
+        self._row: list[object] = [*[True] * self._longest, self]
+        self._marks = cast(Any, iter(self._row))
         self._move: Callable[[int], None] = self._marks.__setstate__
-        self._move(slice_length)
+        self._move(self._longest)
         self.tick: Iterator[object] = filter(None, self._marks)
         self._grant()
 
@@ -115,7 +115,11 @@ class Meter:
             self._look(size)
 
     def _breathe(self) -> None:
-        self._slice = max(1, min(self._pause(), self._longest))
+        self._slice = max(1, min(self._pause(), SLICE))
+        if self._slice > self._longest:  # most scripts end before they need many marks
+            self._row[:0] = [True] * (self._slice - self._longest)
+            self._longest = self._slice
+            self._move(self._longest)
 
     def _look(self, coming: int) -> None:
         """See how much is really alive, and whether ``coming`` bytes more are too much."""

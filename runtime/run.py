@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from random import Random
 from typing import Any, TypeVar
@@ -34,6 +34,7 @@ FIBER_CELLS = 2048
 """What a fiber counts as memory, in cells: the frames, stack and task that it needs while it waits."""
 
 
+@cache
 def depth_chain(depth: int) -> Depth:
     """A chain of 1-tuples, ``depth`` links long: a call unpacks one link, and the end has nothing to unpack."""
     chain: Depth = ()
@@ -145,11 +146,11 @@ class Run:
         depth, deadline = self.depth, self.deadline
         room = current_fiber().width
         at_once = min(MOST_AT_ONCE, room, max(1, len(tasks)))
+        self.allocate(at_once * FIBER_CELLS)
 
         def body(task: Callable[[], Value]) -> Value:
             self.depth, self.deadline = depth, deadline
             current_fiber().width = max(1, room // at_once)
-            self.allocate(FIBER_CELLS)
             return task()
 
         if self.recorder is not None:
