@@ -152,6 +152,10 @@ class Accesses(Operations):
         """Put texts together; long ones are paid for before that, short ones are in the price of the tick."""
         if not 2 <= len(values) <= MOST_PARTS:
             return None
+        if not all(
+            found.only(INT) or isinstance(value, ast.Constant) for value, found in zip(values, types, strict=True)
+        ):
+            values = [self._named(value) for value in values]
         parts = [self._part_of_text(value, found) for value, found in zip(values, types, strict=True)]
         long = [index for index, (_, short) in enumerate(parts) if not short]
         pieces = [piece for piece, _ in parts]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mintaka.lang.numbers import number
+from mintaka.lang.numbers import MAX_INTEGER, number
 from mintaka.lang.parameters import Parameter, parameter
 from mintaka.lang.tree import Data
 from mintaka.runtime.errors import ArityError, HostFault, TypeFault
@@ -44,14 +44,14 @@ def _value(wanted: Parameter, given: dict[str, Value]) -> Value:
     value = given[wanted.name]
     if not _fits(wanted, value):
         raise TypeFault(f"The script's parameter `{wanted.name}` is of type {wanted.type}, not {type_name(value)}.")
-    if wanted.least is not None and wanted.most is not None and isinstance(value, int | float):
-        if not wanted.least <= value <= wanted.most:
+    if isinstance(value, int | float) and wanted.type in ("int", "number"):
+        if wanted.least is not None and wanted.most is not None and not wanted.least <= value <= wanted.most:
             raise HostFault(
                 f"The script's parameter `{wanted.name}` is from {wanted.least} to {wanted.most}, not {value}.",
                 kind="limit",
                 data={"least": wanted.least, "most": wanted.most},
             )
-        return number(value)
+        return int(value) if wanted.type == "int" else number(value)
     if wanted.choices and value not in wanted.choices:
         choices = ", ".join(map(str, wanted.choices))
         raise HostFault(f"The script's parameter `{wanted.name}` is one of: {choices}.", kind="limit")
@@ -62,8 +62,9 @@ def _fits(wanted: Parameter, value: Value) -> bool:
     if wanted.type in ("any", "choice"):
         return not isinstance(value, HostObject) or wanted.type == "any"
     if wanted.type in ("int", "number"):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and (wanted.type == "number" or number(value) == int(value))  # type: ignore[arg-type]
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return False
+        return wanted.type == "number" or (-MAX_INTEGER <= value <= MAX_INTEGER and value == int(value))
     return type_name(value) == _WORDS[wanted.type]
 
 

@@ -10,7 +10,7 @@ from mintaka.runtime.compiler import Program
 from mintaka.runtime.errors import DeadlinePassed, HostFault, ScriptError, Stopped, TypeFault
 from mintaka.runtime.faults import caught_value, record, script_error
 from mintaka.runtime.ops import Op
-from mintaka.runtime.run import Depth, Run
+from mintaka.runtime.run import CELL, Depth, Run
 from mintaka.runtime.text import to_text
 from mintaka.runtime.types import ArgType
 from mintaka.runtime.values import Function, Value, same, truthy, type_name
@@ -54,10 +54,13 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
         run.depth = depth
         return run.together([lambda task=task: run.apply(task) for task in tasks])  # type: ignore[misc]
 
+    allocate, charge = run.meter.allocate, run.meter.charge
+
     def afford(length: int) -> None:
         """Pay for a text that is about to be built, as the ops that build texts do."""
-        run.allocate(length)
-        run.charge(length >> 10)
+        allocate(length * CELL)
+        if length > 1023:
+            charge(length >> 10)
 
     return {
         "tick": run.meter.tick,
@@ -84,6 +87,7 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
         "afford": afford,
         "room": lambda items: run.allocate(len(items)),
         "items": items,
+        "entries": entries,
         "not_function": not_function,
         "caught": caught,
         "thrown": caught_value,
@@ -99,6 +103,16 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
 def items(value: Value) -> Sequence[Value]:
     """What ``std.for`` goes through: a list as it grows; anything else has no items."""
     return value if isinstance(value, list) else ()
+
+
+def entries(parts: Sequence[Value]) -> dict[str, Value]:
+    """The object of an ``obj.new`` with computed keys: ``parts`` are keys and values in turn."""
+    made: dict[str, Value] = {}
+    for key, value in zip(parts[::2], parts[1::2], strict=True):
+        if not isinstance(key, str):
+            raise TypeFault(f"`obj.new` wants a string as key, not {article(type_name(key))}.", op="obj.new")
+        made[key] = value
+    return made
 
 
 def not_function(value: Value) -> None:

@@ -30,7 +30,7 @@ class Callbacks(Accesses):
 
     _calls: Calls
 
-    def _value(self, resolved: Resolved, into: str | None = None, *, wanted: bool = True) -> Expr:
+    def _value(self, resolved: Resolved, into: str | None = None, *, loose: bool = False) -> Expr:
         raise NotImplementedError
 
     def _test(self, resolved: Resolved) -> Expr:
@@ -61,6 +61,10 @@ class Callbacks(Accesses):
         self._do(self._at.do(self._at.call(self._helper("room"), [values[0]])))
         return self._collect(op.name, values[0], parameters, body)
 
+    def _pay(self) -> Stmt:
+        """Pay one unit of fuel."""
+        return self._at.for_("_", None, self._at.name(self._helper("tick")), [self._at.break_()])
+
     def _turns(self, items: Expr) -> Expr:
         """What a loop over ``items`` goes through: with each a step of the meter."""
         return self._at.call(self._helper("zip"), [self._at.name(self._helper("tick")), items])
@@ -71,13 +75,7 @@ class Callbacks(Accesses):
         """A callback's body: its parameters, what it costs, and its depth where it needs that."""
         for index, variable in enumerate(parameters):
             self._bind_new(variable, given[index] if index < len(given) else self._at.constant(None))
-        function = self._frame.function
-        outer, function.depth, function.calls = function.depth, self._symbol("d"), False
-        statements = self._block(lambda: self._priced(body, write))
-        if function.calls:
-            self._do(self._at.unpack(function.depth, self._at.name(outer)))
-        function.depth, function.calls = outer, True
-        self._do(*statements)
+        self._with_depth(self._depth, lambda: self._priced(body, write))
 
     def _collect(self, op: str, items: Expr, parameters: Sequence[Variable], body: Resolved) -> Expr:
         """``list.map`` and ``list.filter``."""
@@ -193,16 +191,16 @@ class Callbacks(Accesses):
     def _comparator(self, name: str, function: FunctionScope, body: Resolved) -> Stmt:
         """A function of two items that pays for its call itself, and takes the depth from around it."""
         outer = self._frame
-        depth = outer.function.depth
+        depth = self._depth()
         self._frame = frame = Frame(depth=self._symbol("d"))
+        frame.here = frame.depth
         names = [self._declare(parameter) for parameter in function.parameters]
         frame.parameters = frozenset(names)
-        self._do(self._at.for_("_", None, self._at.name(self._helper("tick")), [self._at.break_()]))
+        self._do(self._pay())
         frame.body.extend(self._arm(body, RETURN))
         self._frame = outer
-        if frame.calls:
-            frame.body.insert(0, self._at.unpack(frame.depth, self._at.name(depth)))
-            frame.calls = False
+        if frame.used:
+            frame.body.insert(0, self._at.unpack(frame.depth, depth))
         return self._at.function(name, names, self._finished(frame))
 
 

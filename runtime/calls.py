@@ -42,7 +42,7 @@ def find_calls(resolution: Resolution, ops: OpTable) -> Calls:
     calls = Calls([(resolution.main, resolution.root)])
     bindings: Counter[Variable] = Counter()
     values: list[Resolved] = []
-    definitions: dict[Variable, FunctionScope] = {}
+    definitions: list[tuple[Variable, FunctionScope]] = []
     pending: list[tuple[Resolved, bool]] = [(resolution.root, True)]
     while pending:
         resolved, wanted = pending.pop()
@@ -58,9 +58,9 @@ def find_calls(resolution: Resolution, ops: OpTable) -> Calls:
         if variable is not None and op in ("std.let", "std.set", "std.define", "std.for", "std.try"):
             bindings[variable] += 1
         if op == "std.define" and variable is not None and resolved.function is not None:
-            definitions[variable] = resolved.function
+            definitions.append((variable, resolved.function))
         elif op == "std.let" and variable is not None and args[0].op == "std.lambda" and args[0].function is not None:
-            definitions[variable] = args[0].function
+            definitions.append((variable, args[0].function))
             pending.append((args[0], False))
             if wanted:
                 values.append(args[0])
@@ -68,9 +68,10 @@ def find_calls(resolution: Resolution, ops: OpTable) -> Calls:
         if wanted and (op in ("std.lambda", "std.define") or (op == "std.var" and variable is not None)):
             values.append(resolved)
         pending.extend(zip(args, _wanted(resolved, ops, calls), strict=True))
-    calls.known = {variable: function for variable, function in definitions.items() if bindings[variable] == 1}
-    for variable, function in definitions.items():
-        if bindings[variable] != 1:
+    for variable, function in definitions:
+        if bindings[variable] == 1:
+            calls.known[variable] = function
+        else:
             calls.escaping.add(function)
     for value in values:
         used = value.function if value.function is not None else calls.called(value)

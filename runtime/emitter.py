@@ -15,7 +15,8 @@ from mintaka.runtime.callbacks import Callbacks
 from mintaka.runtime.calls import COMPARATOR, Calls
 from mintaka.runtime.facts import Facts
 from mintaka.runtime.frames import Frame, Signal
-from mintaka.runtime.lattice import BOOLEAN, CONTAINER, FLOAT, HOST, LIST
+from mintaka.runtime.lattice import BOOLEAN, CONTAINER, FLOAT, HOST, LIST, NULL, NUMBER
+from mintaka.runtime.op_types import CALL_BACK
 from mintaka.runtime.operators import ARITHMETIC, COMPARISONS
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.prices import price
@@ -89,16 +90,20 @@ class Emitter(Callbacks):
         statement(resolved, destination)
         self._at = outer
 
-    def _value(self, resolved: Resolved, into: str | None = None, *, wanted: bool = True) -> Expr:
+    def _value(self, resolved: Resolved, into: str | None = None, *, loose: bool = False) -> Expr:
         """Emit what ``resolved`` needs in front; the expression for its value, to be used once and soon.
 
         What is computed in several steps may be written to ``into``, a variable that will get the value anyway.
+        ``loose`` promises that nothing is emitted between this value and the arguments behind it.
         """
         if resolved.op not in self._statements:
             self._open(resolved)
-            value = self._plain(resolved, into, wanted=wanted)
-            # What other script code may run behind is complete before the next argument is begun.
-            return self._kept(value) if self._calls_back(resolved) else value
+            value = self._plain(resolved, into, wanted=True)
+            # What other script code may run behind is complete before the next argument is begun. Data stands in a
+            # variable then, where the census sees it; a number need not.
+            if not self._calls_back(resolved) or (loose and self._facts.of(resolved).only(NUMBER | BOOLEAN | NULL)):
+                return value
+            return self._kept(value)
         if resolved.op in ("std.break", "std.continue", "std.return"):
             self._emit(resolved, DISCARD)
             return self._at.constant(None)
@@ -121,19 +126,23 @@ class Emitter(Callbacks):
 
     def _calls_back(self, resolved: Resolved) -> bool:
         """Whether calling ``resolved`` may run other code of the script."""
+        if resolved.op in ("std.apply", "par.all"):
+            return True
         op = self._ops.get(resolved.op)
-        return resolved.op in ("std.apply", "par.all") or (op is not None and op.takes_run)
+        if op is None or not op.takes_run:
+            return False
+        return op.name in CALL_BACK or not self._ops.standard(op.name)
 
     def _kept(self, value: Expr) -> Expr:
         return value if isinstance(value, ast.Name) else self._keep(value)
 
-    def _all(self, args: Sequence[Resolved]) -> list[Expr]:
+    def _all(self, args: Sequence[Resolved], *, loose: bool = False) -> list[Expr]:
         """The values of arguments, evaluated from left to right."""
         outer = self._frame.body
         pieces: list[tuple[list[Stmt], Expr, int]] = []
         for arg in args:
             self._frame.body = []
-            value = self._value(arg)
+            value = self._value(arg, loose=loose)
             pieces.append((self._frame.body, value, self._moments))
         self._frame.body = outer
         last = max((index for index, (needs, _, _) in enumerate(pieces) if needs), default=0)
@@ -221,9 +230,15 @@ class Emitter(Callbacks):
         cost = price(resolved)
         self.bytes_per_tick = max(self.bytes_per_tick, cost.makes)
         if cost.applies:
-            self._do(self._at.for_("_", None, self._tick(), [self._at.break_()]))
+            self._do(self._pay())
         self._charge(cost.extra)
-        write()
+        function = self._frame.function
+        if (
+            cost.applies and not function.here
+        ):  # taken where calls are, so that a function that does not get there is quick
+            self._with_depth(lambda: self._at.name(passed(function.depth)), write)
+        else:
+            write()
 
     def _loop(self, turn: Callable[[], None], block: Sequence[Resolved], item: str | None, items: Expr) -> None:
         """``for _ in items: turn``; the first element of each turn is the tick that pays for it."""
@@ -415,6 +430,7 @@ class Emitter(Callbacks):
             function = self._copied(function)
         variable = resolved.args[0].variable
         if known is None or (variable is not None and variable.early):
+            args = [self._named(arg) for arg in args]
             refuse = self._at.do(self._at.call(self._helper("not_function"), [function]))
             kind = self._at.call(self._helper("type"), [function])
             self._do(self._at.if_(self._at.is_not(kind, self._at.name(self._helper("function"))), [refuse], []))
@@ -436,8 +452,11 @@ class Emitter(Callbacks):
 
     def _object(self, resolved: Resolved) -> Expr:
         keys = [pair.args[0].node for pair in resolved.args]
-        values = self._all([pair.args[1] for pair in resolved.args])
-        return self._at.mapping([str(key.value) for key in keys if isinstance(key, Literal)], values)
+        written = [str(key.value) for key in keys if isinstance(key, Literal)]
+        if len(written) == len(keys):
+            return self._at.mapping(written, self._all([pair.args[1] for pair in resolved.args]))
+        parts = self._all([part for pair in resolved.args for part in pair.args])
+        return self._at.call(self._helper("entries"), [self._at.array(parts)])
 
     def _op(self, resolved: Resolved, into: str | None, wanted: bool) -> Expr:
         """A call of an op: in line as far as the types of its arguments allow."""

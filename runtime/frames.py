@@ -39,7 +39,11 @@ class Frame:
     loops: int = 0
     """Loops of the script open at this point, in this frame."""
     calls: bool = False
-    """Whether it calls functions of the script, and so needs what is left of the depth."""
+    """Whether it needs what is left of the depth from its beginning."""
+    here: str = ""
+    """The name of what is left of the depth in the block at hand, if that has one of its own."""
+    used: bool = False
+    """Whether the block at hand needs it."""
     parameters: frozenset[str] = frozenset()
     rebinds: dict[str, None] = field(default_factory=dict)
     """Names of frames around it that it gives a value."""

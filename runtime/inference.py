@@ -16,6 +16,7 @@ A script that is not through after `MOST_PASSES` is compiled without types, and 
 
 from collections.abc import Callable, Iterable, Sequence
 
+from mintaka.lang.numbers import MAX_INTEGER
 from mintaka.lang.parameters import parameter
 from mintaka.lang.scopes import FunctionScope, Resolved, Variable
 from mintaka.lang.tree import Data, Literal
@@ -28,6 +29,7 @@ from mintaka.runtime.lattice import (
     BOOLEANS,
     FUNCTION,
     HOST,
+    INT,
     LIST,
     NOTHING,
     NULLS,
@@ -35,10 +37,9 @@ from mintaka.runtime.lattice import (
     OBJECT,
     TEXTS,
     Type,
-    integers,
     of_scalar,
 )
-from mintaka.runtime.op_types import clamped, kinds_of, op_type
+from mintaka.runtime.op_types import LONGEST, kinds_of, op_type
 from mintaka.runtime.operators import COMPARISONS
 from mintaka.runtime.ops import OpTable
 
@@ -242,7 +243,7 @@ class Inference(Conditions):
             wanted = parameter(arg.node.value)
             found = _DECLARED.get(wanted.type, ANY)
             if wanted.type == "int" and wanted.least is not None and wanted.most is not None:
-                found = clamped(integers(int(wanted.least // 1), int(-(-wanted.most // 1))))
+                found = found.between(int(wanted.least // 1), int(-(-wanted.most // 1)))
             if not wanted.required:
                 found = self.join(found, self._data(arg, wanted.default))
             self._bind(variable, found, (resolved, variable))
@@ -257,16 +258,17 @@ class Inference(Conditions):
         return ANY_LIST  # the tasks are functions that escape
 
     def _object(self, resolved: Resolved) -> Type:
-        return self._container(resolved, OBJECT, [pair.args[1] for pair in resolved.args])
+        box = self._made(resolved)
+        for pair in resolved.args:
+            self._visit(pair.args[0])
+            self.put(box, self._visit(pair.args[1]))
+        return Type(OBJECT, element=box)
 
     def _list(self, resolved: Resolved) -> Type:
-        return self._container(resolved, LIST, resolved.args)
-
-    def _container(self, resolved: Resolved, kind: int, items: Sequence[Resolved]) -> Type:
         box = self._made(resolved)
-        for item in items:
+        for item in resolved.args:
             self.put(box, self._visit(item))
-        return Type(kind, element=box)
+        return Type(LIST, element=box)
 
     def _logic(self, resolved: Resolved) -> Type:
         if resolved.args:
@@ -305,7 +307,17 @@ class Inference(Conditions):
             return self._arithmetic(resolved, types)
         if len(args) == 2 and args[1].function in self._calls.comparators:
             self._order(args[1].function, self._items(types[0]))
+        if resolved.op == "list.range" and settled:
+            self._affordable(args[1], types)
         return op_type(self, op, self._made(resolved), types)
+
+    def _affordable(self, end: Resolved, types: Sequence[Type]) -> None:
+        """Behind a ``list.range`` its end is known to be no further than fuel can pay for."""
+        variable = end.variable
+        if end.op == "std.var" and variable is not None and self._private(variable) and self._env is not None:
+            known = self._env.get(variable)
+            if known is not None and types[0].only(INT):
+                self._env[variable] = known.between(-MAX_INTEGER, types[0].high + LONGEST)
 
     def _order(self, comparator: FunctionScope, item: Type) -> None:
         for given in comparator.parameters:
@@ -368,7 +380,7 @@ class Inference(Conditions):
 
 _DECLARED = {
     "number": NUMBERS,
-    "int": NUMBERS,
+    "int": Type(INT),
     "string": TEXTS,
     "boolean": BOOLEANS,
     "list": ANY_LIST,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from mintaka.lang.numbers import MAX_INTEGER
+from mintaka.runtime.budget import FUEL_CAP
 from mintaka.runtime.lattice import (
     ANY,
     ANY_LIST,
@@ -53,6 +54,15 @@ _KEEP_NOTHING = frozenset(
 
 _SAME_ITEMS = frozenset({"list.slice", "list.reverse", "list.sort"})
 """Ops that give a new list of items of their first argument."""
+
+
+CALL_BACK = frozenset(
+    {
+        "list.sort", "list.map", "list.filter", "list.find", "list.reduce", "list.flatMap", "obj.map", "obj.filter",
+        "obj.reduce", "obj.flatMap", "par.map", "std.call_method",
+    }
+)  # fmt: skip
+"""Ops of the standard library that may run code of the script, or let other fibers run it."""
 
 
 def keeps_nothing(name: str) -> bool:
@@ -130,6 +140,10 @@ def clamped(value: Type) -> Type:
     return Type(value.kinds, max(value.low, -MAX_INTEGER), min(value.high, MAX_INTEGER), value.element)
 
 
+LONGEST = (FUEL_CAP + 1) << 4
+"""Items that fuel can pay for when they are made at 16 a unit (`mintaka.runtime.run.Run.build`)."""
+
+
 def _content(value: Type) -> Type:
     return value.element.content if value.element is not None else ANY
 
@@ -171,13 +185,15 @@ def _splice(lattice: Lattice, made: Box, args: Sequence[Type]) -> Type:
 def _concat(lattice: Lattice, made: Box, args: Sequence[Type]) -> Type:
     for arg in args:
         lattice.put(made, _content(arg))
+        if not arg.only(LIST):  # what is no list becomes an item
+            lattice.put(made, arg)
     return Type(LIST, element=made)
 
 
 def _range(lattice: Lattice, made: Box, args: Sequence[Type]) -> Type:
     start, end = args
     low = max(start.low, 0) if start.only(INT) else 0
-    high = end.high if end.only(INT) else MAX_INTEGER
+    high = min(end.high if end.only(INT) else MAX_INTEGER, (start.high if start.only(INT) else MAX_INTEGER) + LONGEST)
     lattice.put(made, integers(low, max(low, high)))
     return Type(LIST, element=made)
 

@@ -38,6 +38,9 @@ from mintaka.runtime.ops import Op, OpTable
 from mintaka.runtime.pynodes import Expr
 from mintaka.runtime.writer import Writer
 
+_ONE_DIGIT = 2**30 - 1
+"""The greatest integer that CPython holds in one digit."""
+
 TESTED = {
     NUMBER: ("int", "float"),
     LIST: ("list",),
@@ -58,7 +61,10 @@ class Operations(Writer):
         """Refuse ``value``, a name, as argument ``index`` of ``op`` unless it is of these kinds."""
         if found.only(kinds):
             return
-        tests = [self._at.is_not(self._type(value), self._at.name(self._helper(name))) for name in TESTED[kinds]]
+        if not found.kinds & ~(kinds | NULL):
+            tests = [self._at.is_(value, self._at.constant(None))]
+        else:
+            tests = [self._at.is_not(self._type(value), self._at.name(self._helper(name))) for name in TESTED[kinds]]
         refuse = self._at.do(self._at.call(self._helper(f"check:{op}"), [self._at.constant(index), value]))
         self._do(self._at.if_(self._at.all(tests), [refuse], []))
 
@@ -70,7 +76,7 @@ class Operations(Writer):
         name, types = resolved.op, [self._facts.of(arg) for arg in resolved.args]
         if any(not found.kinds & NUMBER for found in types) or (name in "%/" and len(types) != 2):
             return None
-        values = self._all(resolved.args)
+        values = self._all(resolved.args, loose=True)
         if name in "%/":
             return self._division(name, values, types)
         values = self._numbers(name, values, types)
@@ -105,19 +111,26 @@ class Operations(Writer):
             into = self._temporary()
         self._store(into, self._at.binary(ARITHMETIC[name](), a, b))
         value = self._at.name(into)
-        tests = []
         if signed:
-            tests.append(self._at.compare(ast.LtE(), value, 0))
-        elif result.low < -MAX_INTEGER:
-            tests.append(self._at.compare(ast.Lt(), value, -MAX_INTEGER))
-        if result.high > MAX_INTEGER:
-            tests.insert(0, self._at.compare(ast.Gt(), value, MAX_INTEGER))
-        repaired = self._at.call(self._helper("op:*"), [a, b]) if signed else self._exact(value)
-        self._do(self._at.if_(self._at.any(tests), [self._at.assign(into, repaired)], []))
+            test = self._at.any([self._at.compare(ast.LtE(), value, 0), self._at.compare(ast.Gt(), value, MAX_INTEGER)])
+            repaired = self._at.call(self._helper("op:*"), [a, b])
+        else:
+            test = self._beyond(value, result)
+            repaired = self._at.call(self._helper("exact"), [value])
+        self._do(self._at.if_(test, [self._at.assign(into, repaired)], []))
         return value
 
-    def _exact(self, value: Expr) -> Expr:
-        return self._at.call(self._helper("exact"), [value])
+    def _beyond(self, value: Expr, result: Type) -> Expr:
+        """Whether a result is beyond ±2^53. On two sides small ones come first, which CPython compares at once."""
+        if result.low >= -MAX_INTEGER:
+            return self._at.compare(ast.Gt(), value, MAX_INTEGER)
+        if result.high <= MAX_INTEGER:
+            return self._at.compare(ast.Lt(), value, -MAX_INTEGER)
+        sides = [
+            self._at.any([self._at.compare(ast.Gt(), value, limit), self._at.compare(ast.Lt(), value, -limit)])
+            for limit in (_ONE_DIGIT, MAX_INTEGER)
+        ]
+        return self._at.all(sides)
 
     def _division(self, name: str, values: Sequence[Expr], types: Sequence[Type]) -> Expr:
         a, b = map(self._named, values)
@@ -125,9 +138,9 @@ class Operations(Writer):
         for value, found in ((a, types[0]), (b, types[1])):
             if not found.only(INT):
                 tests.append(self._at.is_(self._type(value), self._at.name(self._helper("int"))))
-        if name == "%" and not (types[0].only(INT) and types[0].low >= 0):
+        if name == "%" and types[0].low < 0:
             tests.append(self._at.compare(ast.GtE(), a, 0))
-        if not (types[1].only(INT) and types[1].low >= 1):
+        if types[1].low < 1:
             tests.append(self._at.compare(ast.Gt(), b, 0))
         if name == "%":
             plain = self._at.binary(ast.Mod(), a, b)

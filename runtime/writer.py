@@ -73,7 +73,7 @@ class Writer:
         self._homes[name] = self._frame
         return name
 
-    def _all(self, args: Sequence[Resolved]) -> list[Expr]:
+    def _all(self, args: Sequence[Resolved], *, loose: bool = False) -> list[Expr]:
         """The values of arguments, evaluated from left to right: the emitter's work."""
         raise NotImplementedError
 
@@ -141,8 +141,23 @@ class Writer:
 
     def _depth(self) -> Expr:
         function = self._frame.function
+        if function.here:
+            function.used = True
+            return self._at.name(function.here)
         function.calls = True
         return self._at.name(function.depth)
+
+    def _with_depth(self, source: Callable[[], Expr], write: Callable[[], None]) -> None:
+        """A block with a depth of its own, one link of ``source``, taken if it is needed."""
+        function = self._frame.function
+        before, here = (function.here, function.used), self._symbol("d")
+        function.here, function.used = here, False
+        statements = self._block(write)
+        used = function.used
+        function.here, function.used = before
+        if used:
+            self._do(self._at.unpack(here, source()))
+        self._do(*statements)
 
     def _enter(self, op: str, span: Span) -> Nodes:
         """Lines from here on stand for a call; gives what they stood for before."""

@@ -1,0 +1,111 @@
+"""Types are inferred for speed only: with and without them a program means the same and costs the same fuel."""
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mintaka.lang.checker import check
+from mintaka.lang.diagnostics import Severity
+from mintaka.lang.parser import parse
+from mintaka.lang.tree import Node, from_json
+from mintaka.runtime.budget import Budget
+from mintaka.runtime.compiler import compile_tree
+from mintaka.runtime.errors import OutOfFuel, ScriptError
+from mintaka.runtime.execute import execute
+from mintaka.runtime.powers import Powers
+from tests.reference.agreement import picture
+from tests.reference.programs import Programs
+from tests.runtime.conftest import OPS
+from tests.strategies import TREES
+
+
+def ran(tree: Node, *, infer: bool, fuel: int = 3_000, slice_length: int = 4096) -> tuple[object, ...]:
+    """What became of a program: its value and fuel, or its error."""
+    told: list[object] = []
+    powers = Powers(clock=lambda: 0.0, random=random.Random(0), emit=lambda kind, data: told.append((kind, repr(data))))
+    program = compile_tree(tree, OPS, infer=infer)
+    budget = Budget(fuel=fuel, depth=30)
+    try:
+        done = asyncio.run(execute(program, args=[3], budget=budget, powers=powers, slice_length=slice_length))
+    except ScriptError as error:
+        return error.kind, error.message, error.op, str(error.span), told
+    return repr(picture(done.value)), done.used.fuel, told
+
+
+def valid(tree: Node) -> bool:
+    return all(found.severity is not Severity.ERROR for found in check(tree, OPS.signatures))
+
+
+@given(st.integers(0, 10_000), st.sampled_from([7, 100, 4096]))
+@settings(max_examples=40, deadline=None)
+def test_random_programs_are_the_same_with_and_without_types_at_every_slice_length(seed: int, length: int) -> None:
+    tree = from_json(Programs(random.Random(seed)).program())
+    if valid(tree):
+        assert ran(tree, infer=True) == ran(tree, infer=False, slice_length=length)
+
+
+@given(TREES)
+@settings(max_examples=40, deadline=None)
+def test_trees_of_all_forms_are_the_same_with_and_without_types(tree: Node) -> None:
+    if valid(tree):
+        assert ran(tree, infer=True) == ran(tree, infer=False)
+
+
+SUBTLE = [
+    # integers at the edge of exactness
+    "(let x 9007199254740991) (let n 0) (while (< n 3) (seq (set x (+ x 1)) (set n (+ n 1)))) x",
+    "(let x -9007199254740991) (for i [1 2 3] (set x (- x 1))) x",
+    "(let x 3) (for i (list.range 1 40) (set x (* x 3))) x",
+    "(let x 1) (for i (list.range 1 70) (set x (+ x x))) x",
+    "(list.reduce (list.range 1 30) (lambda [a x] (* a x)) 1)",
+    "(list.map [0 1] (lambda [x] (/ 1 (* x -5))))",
+    "(let z 0) (for i [1 2] (set z (* z -1))) (/ 1 z)",
+    # a variable changes its type where another function, a turn or a handler sees it
+    '(let x 1) (let f (lambda [] (set x "a"))) (f) (str.concat x x)',
+    '(let x 1) (for i [1 2] (seq (if (== x "a") (str.concat x 1) 0) (set x "a"))) x',
+    '(let x 1) (try (seq (set x "a") (throw 1) (set x 2)) e 0) (str.concat x 1)',
+    "(let x 1) (or false (seq (set x null) false)) (== x null)",
+    '(let i 5) (< i (set i "a"))',
+    "(let i 5) (if (< i (set i 500)) (list.len (list.range i 501)) 0)",
+    # lists of several names hold what is put in by any of them
+    '(let xs [1 2]) (let ys xs) (list.push ys "a") (list.map xs (lambda [x] (== x "a")))',
+    '(let o {:a 1}) (let box [o]) (obj.set (list.get box 0) "a" "text") (str.concat (obj.get o "a") "!")',
+    '(let xs [1]) (let f (lambda [l] (list.set l 0 "a"))) (f xs) (== (list.get xs 0) "a")',
+    "(let xs [1 2 3]) (list.map xs (lambda [x] (seq (if (< (list.len xs) 6) (list.push xs x) 0) (+ x 1))))",
+    "(let xs [1 2 3]) (list.set xs 5 9) (list.filter xs (lambda [x] (== x null)))",
+    "[(list.get [1 2 3] -1) (list.get [1 2 3] 1.0) (list.get [1 2 3] 0.5) (list.get [1 2] 7)]",
+    "(list.map [true 1 1.0 null] (lambda [x] [(== x 1) (== x true)]))",
+    "(try (+ 1 (list.get [true] 0)) e e)",
+    "(try (< (list.get ['(1)] 0) (list.get ['(2)] 0)) e e)",
+    '(try (list.map ["a" "b"] (lambda [x] (* x 2))) e e)',
+    "(try (list.get [1 2] (list.get [true] 0)) e e)",
+    "(list.sort [3 1 2] (lambda [a b] (if (< a b) \"less\" (- a b))))",
+    "(list.sort [3 1 2] (lambda [a b] (< b a)))",
+    "(list.find [1 2 3] (lambda [x] (if (> x 1) (seq (set x 9) true) false)))",
+    "(list.reduce [1 2] (lambda [a x] (seq (set a (+ a 1)) (+ a x))) 0)",
+    "(list.reduce [1 2 3] (lambda [] 7) 0)",
+    "(list.map (list.map [1 2] (lambda [x] (lambda [] x))) (lambda [f] (f)))",
+    "(define f [a b] [a b]) [(f 1) (f 1 2 3)]",
+    "[(try (f 1) e e) (seq (define f [a] a) 1)]",
+    "(let v 0) (list.map [1 2] (lambda [x] (seq (set v (+ v x)) v)))",
+    "[(% -7 3) (% 7 -3) (% 7 0) (/ 0 5) (/ 7 2) (/ -6 3) (/ 5 0)]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", SUBTLE)
+def test_what_types_could_get_wrong(source: str) -> None:
+    tree = parse(source)
+    first = ran(tree, infer=True)
+    assert first == ran(tree, infer=False, slice_length=7)
+    if isinstance(first[1], int) and first[1] > 1:
+        for infer in (True, False):
+            assert ran(tree, infer=infer, fuel=first[1]) == first
+            assert ran(tree, infer=infer, fuel=first[1] - 1)[0] == OutOfFuel.kind
+
+
+def test_a_script_that_inference_does_not_get_through_is_compiled_without_types(monkeypatch) -> None:
+    monkeypatch.setattr("mintaka.runtime.inference.MOST_PASSES", 1)
+    assert ran(parse("(let n 0) (while (< n 5) (set n (+ n 1))) n"), infer=True)[0] == repr(picture(5))
