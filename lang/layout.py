@@ -263,10 +263,11 @@ def _doc(part: Part, *, data: bool) -> Doc:
     if isinstance(part, Brackets):
         return _brackets(part, data=data)
     mark = "'" if isinstance(part, Quoted) else "#_"
-    if len(part.parts) > 1:
+    *between, form = part.parts
+    if between:
         items, opening = _items(part.parts, part.span.line, data=True)
         return Block(mark, items, "", Style.ROW, len(items), opening)
-    inner = _doc(part.parts[0], data=data or isinstance(part, Quoted))
+    inner = _doc(form, data=data or isinstance(part, Quoted))
     return mark + inner if isinstance(inner, str) else replace(inner, opener=mark + inner.opener)
 
 

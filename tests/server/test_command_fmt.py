@@ -88,7 +88,7 @@ def test_a_file_with_mistakes_is_told_of_and_left_alone_and_the_others_are_forma
 
 
 def test_a_missing_file_is_one_line_and_no_server_extra_is_needed(tmp_path):
-    code = "import sys; sys.modules['starlette'] = sys.modules['sqlalchemy'] = None; from mintaka.server.command import main"
+    code = "import sys; sys.modules.update(starlette=None, sqlalchemy=None); from mintaka.server.command import main"
     ended = subprocess.run(
         [sys.executable, "-c", f"{code}; main()", "fmt", str(tmp_path / "missing.mtk")],
         capture_output=True,
