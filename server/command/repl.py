@@ -1,6 +1,5 @@
 """``mintaka repl``: scripts line by line."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +9,10 @@ from mintaka.server.command.faults import CommandFault
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import History
 
-    from mintaka.client import Connection
+    from mintaka.server.command.session import Session
+    from mintaka.server.command.vocabulary import Vocabulary
 
 PROMPT = "mintaka> "
 CONTINUED = "       . "
@@ -38,40 +39,31 @@ def repl(
 
 
 async def _repl(out: Path, as_json: bool, url: str | None, token: str | None, data: Path | None) -> int:
-    import json
-
     from rich.console import Console
 
-    from mintaka.client import ClientError, RemoteError
+    from mintaka.client import ClientError
     from mintaka.server.command.folder import data_folder
-    from mintaka.server.command.memory import Memory
     from mintaka.server.command.reach import reach
-    from mintaka.server.command.run import play
-    from mintaka.server.command.show import error_text, plain, result_text
+    from mintaka.server.command.session import Session
 
-    failed = 0
-    memory = Memory()
-    console = Console(stderr=True)
     try:
         async with reach(data_folder(data), url, token) as reached:
-            connection = reached.connection
-            async for source in _inputs(connection, reached.http):
-                before, args = memory.before()
-                try:
-                    value, saved, _ = await play(connection, before + source, "<stdin>", {}, out, console, args)
-                except RemoteError as error:
-                    failed += 1
-                    typer.echo(error_text(error, source, "input", lines_before=before.count("\n")), err=True)
-                except OSError as error:
-                    reason = (error.strerror or "error").lower()
-                    typer.echo(f"The pictures cannot be saved in {out}: {reason}.", err=True)
-                else:
-                    memory.learn(source, value)
-                    text = json.dumps(plain(value, saved), ensure_ascii=False) if as_json else result_text(value, saved)
-                    typer.echo(text)
+            session = Session(
+                reached.connection, out, Console(stderr=True), typer.echo, lambda text: typer.echo(text, err=True)
+            )
+            session.as_json = as_json
+            await session.learn_words()
+            if _interactive():
+                typer.echo(f"Connected to {reached.http}. Try (+ 1 2) or :help; Ctrl-D ends it.", err=True)
+                await converse(session, prompt(session.vocabulary, _history()))
+                return 0
+            for source in _piped():
+                await session.take(source)
+                if session.over:
+                    break
     except ClientError as error:
         raise CommandFault(str(error)) from None
-    return 1 if failed and not _interactive() else 0
+    return 1 if session.failures else 0
 
 
 def _interactive() -> bool:
@@ -80,23 +72,32 @@ def _interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-async def _inputs(connection: "Connection", http: str) -> AsyncIterator[str]:
-    """Complete inputs, from the terminal or from a pipe."""
-    if not _interactive():
-        for source in _piped():
-            yield source
-        return
-    typer.echo(f"Connected to {http}. Try (+ 1 2); Ctrl-D ends it.", err=True)
-    session = _session(await _words(connection))
-    while True:
+async def converse(session: "Session", prompts: "PromptSession[str]") -> None:
+    """Take inputs from a terminal until it is over; Ctrl-C drops a line, and cancels a script that runs."""
+    while not session.over:
         try:
-            source = await session.prompt_async(PROMPT)
+            source = await prompts.prompt_async(PROMPT)
         except KeyboardInterrupt:
             continue
         except EOFError:
             return
         if source.strip():
-            yield source
+            await _cancellable(session, source)
+
+
+async def _cancellable(session: "Session", source: str) -> None:
+    import asyncio
+    import signal
+
+    task = asyncio.ensure_future(session.take(source))
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        typer.echo("Cancelled.", err=True)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _piped() -> list[str]:
@@ -113,36 +114,25 @@ def _piped() -> list[str]:
     return [*inputs, pending] if pending.strip() else inputs
 
 
-async def _words(connection: "Connection") -> list[str]:
-    """What can be completed: the ops and the types of capability."""
-    ops = await connection.call("get_opcodes")
-    types = await connection.call("get_capability_metadata")
-    words = [str(op["opcode"]) for op in ops if isinstance(op, dict)] if isinstance(ops, list) else []
-    words += [f'"{type["type"]}"' for type in types if isinstance(type, dict)] if isinstance(types, list) else []
-    return sorted({*words, *(word.removeprefix("std.") for word in words)})
-
-
-def _session(words: list[str]) -> "PromptSession[str]":
-    import re
-
+def _history() -> "History":
     import platformdirs
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.application import get_app
-    from prompt_toolkit.completion import ConditionalCompleter, WordCompleter
-    from prompt_toolkit.filters import Condition
     from prompt_toolkit.history import FileHistory
+
+    path = Path(platformdirs.user_state_dir("mintaka")) / "repl-history"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileHistory(str(path))
+
+
+def prompt(vocabulary: "Vocabulary", history: "History") -> "PromptSession[str]":
+    """A prompt with colours, history and completion; Enter goes on to the next line while brackets are open."""
+    from prompt_toolkit import PromptSession
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
     from mintaka.server.command.brackets import open_brackets
+    from mintaka.server.command.completion import ScriptCompleter
     from mintaka.server.command.highlight import ScriptLexer
 
-    history = Path(platformdirs.user_state_dir("mintaka")) / "repl-history"
-    history.parent.mkdir(parents=True, exist_ok=True)
     keys = KeyBindings()
-    word = re.compile(r"[^\s()\[\]{}']+")
-
-    def at_word() -> bool:
-        return bool(get_app().current_buffer.document.get_word_before_cursor(pattern=word))
 
     @keys.add("enter")
     def _(event: KeyPressEvent) -> None:
@@ -154,9 +144,9 @@ def _session(words: list[str]) -> "PromptSession[str]":
             buffer.validate_and_handle()
 
     return PromptSession(
-        history=FileHistory(str(history)),
+        history=history,
         lexer=ScriptLexer(),
-        completer=ConditionalCompleter(WordCompleter(words, pattern=word), Condition(at_word)),
+        completer=ScriptCompleter(vocabulary),
         complete_while_typing=True,
         multiline=True,
         key_bindings=keys,

@@ -144,10 +144,11 @@ def error_text(error: "RemoteError", source: str, name: str, *, lines_before: in
     found = [place for place in places if isinstance(place, Mapping)] if isinstance(places, list) else []
     if not found:
         found = [{**error.data, "message": error.message, "hint": error.hint}]
-    return "\n".join(_place_text(place, source, name, lines_before) for place in found) + f"  [{error.kind}]"
+    return "\n".join(place_text(place, source, name, lines_before) for place in found) + f"  [{error.kind}]"
 
 
-def _place_text(place: Mapping[str, object], source: str, name: str, lines_before: int) -> str:
+def place_text(place: Mapping[str, object], source: str, name: str, lines_before: int = 0) -> str:
+    """A diagnostic for a person: the message, the line with a caret, and what to try."""
     message, hint = place.get("message"), place.get("hint")
     line, column = _lower(place.get("line"), lines_before), place.get("column")
     lines = source.splitlines()
