@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mintaka.lang import Call, Group, Literal, Node, SyntaxFault, from_json, parse, print_tree
-from tests.reference.agreement import OPS, defined, differences
+from tests.reference.agreement import OPS, compare, differences
 from tests.reference.checks import mistakes
 from tests.reference.programs import Programs
 
@@ -73,12 +73,12 @@ def main() -> int:
         for seed in range(first, first + count):
             tree = program(seed)
             assert valid(tree), f"seed {seed} makes a program that the checker refuses:\n{print_tree(tree)}"
-            found = runner.run(differences(tree))
+            meant, found = runner.run(compare(tree))
             if found:
                 small = reduced(tree, runner)
                 print(f"seed {seed}:\n{print_tree(small)}\n", *runner.run(differences(small)), sep="\n")
                 return 1
-            ends[defined(tree).end] += 1
+            ends[meant.end] += 1
     print(f"{count} programs agree: " + ", ".join(f"{end} {number}" for end, number in ends.most_common()))
     return 0
 

@@ -1,8 +1,8 @@
 """Fuzz the readers of text and JSON, guided by coverage: ``python -m fuzz.readers [SECONDS] [libFuzzer options]``.
 
-Whatever comes in, only `SyntaxFault` may come out, in bounded time, and what is read survives being formatted, and being
-written and read again, in text and in JSON. The checker, too, must bear every tree. An input that breaks this is kept
-in fuzz/found/; give its path to run it again.
+Whatever comes in, only `SyntaxFault` may come out, in bounded time, and what is read survives being formatted, and
+printed or written and read again. The checker, too, must bear every tree. An input that breaks this is kept in
+fuzz/found/; give its path to run it again.
 """
 
 import json

@@ -101,6 +101,10 @@ class Evaluator:
         self.used = 0
         self.calls = 0
         self.depth = 0
+        self.deepest = 0
+        """The most calls that were going on at once."""
+        self._bound_in = _remembered(bound_in)
+        self._price = _remembered(price)
         self._forms: dict[str, Callable[[Call, Scope], Value]] = {
             "std.seq": self._seq,
             "std.if": self._if,
@@ -131,7 +135,7 @@ class Evaluator:
 
     def run(self, program: Node) -> Value:
         """The value of a whole program."""
-        return self._body(program, Scope(None, bound_in(program), function=object()))
+        return self._body(program, Scope(None, self._bound_in(program), function=object()))
 
     def value(self, node: Node, scope: Scope) -> Value:
         """The value of an expression. An error that passes is given the op and the place it comes from."""
@@ -150,13 +154,13 @@ class Evaluator:
 
     def _block(self, node: Node, scope: Scope) -> Value:
         """The value of a block: a scope of its own, paid for as it begins."""
-        applies, units = price(node)
+        applies, units = self._price(node)
         self.charge(applies + units)
-        return self.value(node, Scope(scope, bound_in(node)))
+        return self.value(node, Scope(scope, self._bound_in(node)))
 
     def _body(self, node: Node, scope: Scope) -> Value:
         """The value of a function's body, or of the script."""
-        applies, units = price(node)
+        applies, units = self._price(node)
         self.charge(applies + units)
         try:
             return self.value(node, scope)
@@ -164,7 +168,7 @@ class Evaluator:
             return leave.value
 
     def _seq(self, call: Call, scope: Scope) -> Value:
-        inner = Scope(scope, [name for step in call.args for name in bound_in(step)])
+        inner = Scope(scope, [name for step in call.args for name in self._bound_in(step)])
         result: Value = None
         for step in call.args:
             result = self.value(step, inner)
@@ -177,14 +181,14 @@ class Evaluator:
 
     def _while(self, call: Call, scope: Scope) -> Value:
         condition, body = call.args
-        _, units = price(condition, body)
+        _, units = self._price(condition, body)
         while True:
             self.charge(1 + units)
-            turn = Scope(scope, bound_in(condition))
+            turn = Scope(scope, self._bound_in(condition))
             try:
                 if not truth(self.value(condition, turn)):
                     return None
-                self.value(body, Scope(turn, bound_in(body)))
+                self.value(body, Scope(turn, self._bound_in(body)))
             except Continue:
                 continue
             except Break:
@@ -192,7 +196,7 @@ class Evaluator:
 
     def _for(self, call: Call, scope: Scope) -> Value:
         items, body = self.value(call.args[1], scope), call.args[2]
-        _, units = price(body)
+        _, units = self._price(body)
         index = 0
         while True:
             self.charge(1)
@@ -203,7 +207,7 @@ class Evaluator:
             turn.show(name_of(call)).value = items[index]
             index += 1
             try:
-                self.value(body, Scope(turn, bound_in(body)))
+                self.value(body, Scope(turn, self._bound_in(body)))
             except Continue:
                 continue
             except Break:
@@ -257,7 +261,7 @@ class Evaluator:
             inner = Scope(scope, function=object(), visible=visible)
             for index, name in enumerate(names):
                 inner.show(str(name)).value = args[index] if index < len(args) else None
-            return self._body(body, Scope(inner, bound_in(body)))
+            return self._body(body, Scope(inner, self._bound_in(body)))
 
         function.form = call  # type: ignore[attr-defined]
         return cast(FunctionType, function)
@@ -275,13 +279,14 @@ class Evaluator:
 
     def _together(self, call: Call, scope: Scope) -> Value:
         def task(node: Node) -> Value:
-            return self._deeper(lambda: self._body(node, Scope(scope, bound_in(node), function=object())))
+            return self._deeper(lambda: self._body(node, Scope(scope, self._bound_in(node), function=object())))
 
         return [task(arg) for arg in call.args]
 
     def _deeper(self, body: Callable[[], T]) -> T:
         """A call of a function within those that are going on."""
         self.depth += 1
+        self.deepest = max(self.deepest, self.depth)
         try:
             if self.depth > self.budget.depth:
                 raise TooDeep("Calls are nested too deeply. Look for a function that calls itself without end.")
@@ -320,7 +325,9 @@ class Evaluator:
 
     def _object(self, call: Call, scope: Scope) -> Value:
         result: dict[str, Value] = {}
-        for key, value in [[self.value(part, scope) for part in pair.items] for pair in call.args if isinstance(pair, Group)]:
+        for key, value in [
+            [self.value(part, scope) for part in pair.items] for pair in call.args if isinstance(pair, Group)
+        ]:
             if not isinstance(key, str):
                 raise TypeFault(f"`obj.new` wants a string as key, not {article(type_name(key))}.")
             result[key] = value
@@ -353,7 +360,7 @@ class Evaluator:
             if settles(value):
                 break
         for arg in call.args:
-            for name in bound_in(arg):
+            for name in self._bound_in(arg):
                 scope.show(name)
         return result
 
@@ -470,3 +477,16 @@ def article(word: str) -> str:
 def _data(node: Node) -> Data:
     assert isinstance(node, Literal)
     return node.value
+
+
+def _remembered(function: Callable[..., T]) -> Callable[..., T]:
+    """``function`` of nodes, asked once for the same ones of a tree that is not let go."""
+    answers: dict[tuple[int, ...], T] = {}
+
+    def remembered(*nodes: Node) -> T:
+        key = tuple(map(id, nodes))
+        if key not in answers:
+            answers[key] = function(*nodes)
+        return answers[key]
+
+    return remembered
