@@ -51,6 +51,8 @@ class Fact:
 
     def __or__(self, other: "Fact") -> "Fact":
         """What is known of a value of which one or the other is known."""
+        if not self.kinds or not other.kinds:
+            return self if self.kinds else other
         return Fact(self.kinds | other.kinds, self.capability if self.capability == other.capability else None)
 
     def __str__(self) -> str:
@@ -119,7 +121,9 @@ class Flow:
         self._inside: dict[int, Kinds] = {}
         """The kinds of what stands in pairs, by node."""
         self._needs: dict[str | None, tuple[Span, dict[str, None]]] = {}
-        self.result = self._visit(root)
+        self._returned = LEFT
+        """What the script may leave with."""
+        self.result = self._visit(root) | self._returned
 
     @property
     def needs(self) -> list[Need]:
@@ -180,9 +184,10 @@ class Flow:
                 self._functions -= 1
                 self._bound(resolved.variable, _RESULTS[node.op])
             case "std.return":
-                left = self._all(args)
-                self._ended |= not self._functions
-                return LEFT if left else _RESULTS[node.op]
+                value = self._visit(args[0]) if args else NULL
+                if not self._functions:
+                    self._ended = True
+                    self._returned |= value
             case "std.apply":
                 return self._apply(resolved)
             case "std.try":

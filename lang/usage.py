@@ -66,7 +66,7 @@ def _below(current: Resolved, used: bool) -> Iterator[tuple[Resolved, bool]]:
 
 def _parameters(current: Resolved) -> Iterator[tuple[Variable, Span]]:
     if current.op == "std.define" and current.function is not None:
-        for parameter in current.function.parameters:
+        for parameter in {each.name: each for each in current.function.parameters}.values():
             yield parameter, _place(current, 1)
     for index, parameter in enumerate(current.parameters):
         yield parameter, _place(current, index)

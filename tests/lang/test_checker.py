@@ -2,6 +2,7 @@
 
 import pytest
 
+from mintaka.lang import limits
 from mintaka.lang.checker import check
 from mintaka.lang.diagnostics import Code, Diagnostic, Severity
 from mintaka.lang.parser import parse
@@ -152,3 +153,118 @@ def test_a_diagnostic_of_a_json_form_has_a_path() -> None:
     (diagnostic,) = check(from_json(["std.seq", ["std.log", ["nope"]]]), SIGNATURES)
     assert diagnostic.to_json()["path"] == [1, 1, 0]
     assert "/1/1/0" in diagnostic.render("")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("(params 5)", "is declared as"),
+        ("(params (x))", "is declared as"),
+        ("(params (1 int))", "begins with its name"),
+        ("(params (x colour))", "has no type that is known"),
+        ("(params (x (int 5 1)))", "the lower first"),
+        ("(params (x int 1 2))", "is a text"),
+        ('(params (x int "a"))', "of type int, and its default a string"),
+        ("(params (x int 1.5))", "a whole number, not 1.5"),
+        ("(params (x (int 1 50) 90))", "from 1 to 50, not 90"),
+        ('(params (x (choice "a" "b") "c"))', "one of its choices: a, b"),
+        ('(params (x image "cat.png"))', "of type image, and its default a string"),
+    ],
+)
+def test_a_parameter_that_is_declared_wrongly_is_an_error(source: str, message: str) -> None:
+    (diagnostic,) = found(source)
+    assert diagnostic.code is Code.DECLARATION
+    assert message in diagnostic.message
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    ["(x int 7)", "(x int null)", "(x any [1])", "(x (number 0 1) 0.5)", '(x (choice "a" 1) 1)', "(x image null)"],
+)
+def test_a_default_that_the_parameter_would_take_or_null_is_right(declaration: str) -> None:
+    assert found(f"(params {declaration}) x") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["(log 1) (seq (params (x int)) x)", "((lambda [] (params (x int)) x))", "(params (x int)) (params (y int)) [x y]"],
+)
+def test_parameters_are_declared_once_and_at_the_top(source: str) -> None:
+    assert Code.MISPLACED in codes(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "severity"),
+    [
+        ("(params (x int) (x string)) x", Severity.ERROR),
+        ("{:a 1 :b 2 :a 3}", Severity.WARNING),
+        ("(lambda [x y x] [x y])", Severity.WARNING),
+        ("(define f [x x] x)", Severity.WARNING),
+    ],
+)
+def test_a_name_that_stands_twice_in_one_place_is_told(source: str, severity: Severity) -> None:
+    (diagnostic,) = found(source)
+    assert (diagnostic.code, diagnostic.severity) == (Code.DUPLICATE, severity)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("(let x 1) 2", "The variable `x` is never read."),
+        ("(let x 1) (set x 2) 3", "The variable `x` is never read."),
+        ("(define f [] 1) 2", "The function `f` is never called."),
+        ("(define f [x] 1) (f 2)", "The parameter `x` is never read."),
+        ("(params (x int)) 2", "The parameter `x` is never read."),
+        ("(for y [1] (seq (let x y) 1))", "The variable `x` is never read."),
+    ],
+)
+def test_what_nothing_reads_is_a_warning(source: str, message: str) -> None:
+    (diagnostic,) = found(source)
+    assert (diagnostic.code, diagnostic.severity) == (Code.UNUSED, Severity.WARNING)
+    assert diagnostic.message == message
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "(let _x 1) 2",
+        "(let x 1)",
+        "(define f [] 1)",
+        "(lambda [x] (let y x))",
+        "(+ (let x 1) 2)",
+        "(for x [1] 2)",
+        "(try 1 e 2)",
+        "(lambda [x] 1)",
+        "(let x 1) (lambda [] x)",
+        "(if true (let x 1) 2)",
+    ],
+)
+def test_what_need_not_be_read_is_not_told(source: str) -> None:
+    assert found(source) == []
+
+
+def test_a_variable_that_hides_another_is_told_how_to_change_that_one() -> None:
+    (diagnostic,) = found("(let x 1) (if true (seq (let x 2) 3)) x")
+    assert diagnostic.hint == "There is another `x` in the script; to change that one, write (set x …)."
+
+
+def test_a_name_that_was_probably_meant_elsewhere_is_not_called_unused() -> None:
+    assert codes("(let picture 1) (log pictur)") == [Code.UNBOUND]
+
+
+def test_a_script_as_deep_as_may_be_is_checked() -> None:
+    def nested(inner: object, wrap: str) -> object:
+        for _ in range(limits.MAX_DEPTH - 3):
+            inner = ["std.lambda", ["x"], inner] if wrap == "std.lambda" else [wrap, inner]
+        return inner
+
+    for wrap in ("std.seq", "std.lambda", "list.new", "nope"):
+        check(from_json(nested(["std.var", "x"], wrap)), SIGNATURES)
+
+
+def test_names_of_any_length_and_number_are_compared_in_bounded_time() -> None:
+    long = "x" * 100_000
+    steps = [["std.let", long, 1], *(["std.var", f"{long}{index}"] for index in range(3))]
+    many = [["std.var", f"v{index}"] for index in range(2_000)]
+    (*_, last) = check(from_json(["std.seq", *steps, *many]), SIGNATURES)
+    assert last.code is Code.UNBOUND
