@@ -1,5 +1,6 @@
 """From a request's source to a checked program, and its run within a budget."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from mintaka.lang.parser import parse
 from mintaka.lang.printer import print_tree
 from mintaka.lang.tree import Node, from_json, to_json
 from mintaka.runtime.budget import Budget
+from mintaka.runtime.cache import ProgramCache
 from mintaka.runtime.compiler import Program, compile_tree
 from mintaka.runtime.execute import Outcome, execute
 from mintaka.runtime.ops import OpTable
@@ -86,6 +88,7 @@ class Scripts:
         self._capabilities = capabilities
         self._powers = powers
         self._maxima = maxima
+        self._cache = ProgramCache(ops)
 
     def check(self, script: object) -> Checked:
         """Check a script; mistakes become diagnostics."""
@@ -93,7 +96,16 @@ class Scripts:
 
     def program(self, script: object) -> Program:
         """A checked and compiled script. Raises `Fault` with its diagnostics."""
-        return compile_tree(self._runnable(script), self.ops)
+        return self._compiled(script)
+
+    def _compiled(self, script: object) -> Program:
+        """A program that was compiled before, or is now."""
+        try:
+            source = script if isinstance(script, Source) else json.dumps(script, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError):  # no JSON, or nested too deeply: checking it says so
+            return compile_tree(self._runnable(script), self.ops)
+        kind = "text" if isinstance(script, Source) else "json"
+        return self._cache.program(kind, source, lambda: compile_tree(self._runnable(script), self.ops))
 
     def with_parameters(self, script: object, given: Mapping[str, Value]) -> tuple[Program, list[Value]]:
         """A program and the arguments that give its parameters the ``given`` values. Raises `Fault`."""
@@ -104,7 +116,7 @@ class Scripts:
                 f"This script takes no parameters, and got `{next(iter(given))}`.",
                 hint="Declare them: (params (name type default)).",
             )
-        return compile_tree(tree, self.ops), [dict(given)]
+        return self._compiled(script), [dict(given)]
 
     def _runnable(self, script: object) -> Node:
         checked = self.check(script)
