@@ -15,7 +15,9 @@ from mintaka.embedding.exchange import to_python, to_script
 from mintaka.embedding.ops import Handed, standard_table
 from mintaka.lang.checker import check as check_tree
 from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
+from mintaka.lang.formatter import format_source
 from mintaka.lang.parser import parse
+from mintaka.lang.printer import print_tree
 from mintaka.lang.tree import Call, Group, Literal, Node, from_json
 from mintaka.runtime.budget import Budget, Used
 from mintaka.runtime.compiler import Program, compile_tree
@@ -58,6 +60,17 @@ def check(script: Script, *, ops: OpTable | None = None) -> list[Diagnostic]:
     except SyntaxFault as fault:
         return list(fault.diagnostics)
     return check_tree(tree, (ops or standard_table()).signatures)
+
+
+def format(script: Script) -> str:
+    """A script as text, well laid out; the comments and spellings of a text are kept.
+
+    Raises `Rejected` for what is no script.
+    """
+    try:
+        return format_source(script) if isinstance(script, str) else print_tree(_tree(script)) + "\n"
+    except SyntaxFault as fault:
+        raise Rejected(fault.diagnostics) from None
 
 
 def compile(script: Script, *, ops: OpTable | None = None) -> Program:
@@ -143,7 +156,9 @@ async def run_async(
         hosts={**(hosts or {}), Handed: Handed(capabilities or {})},
     )
     outcome = await execute(program, args=given, budget=budget or Budget(), powers=powers)
-    return Result(to_python(outcome.value, program.functions), outcome.used)
+    # pyright takes an attribute that may be a function for a method.
+    value = to_python(outcome.value, program.functions)  # pyright: ignore[reportArgumentType]
+    return Result(value, outcome.used)
 
 
 def _by_name(program: Program, args: list[Value], params: Mapping[str, object]) -> Value:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mintaka.embedding.exchange import ScriptFunction
     from mintaka.embedding.exposed import expose
-    from mintaka.embedding.face import Rejected, Result, check, compile, run, run_async
+    from mintaka.embedding.face import Rejected, Result, check, compile, format, run, run_async
     from mintaka.embedding.ops import op, op_table
     from mintaka.lang.diagnostics import Diagnostic
     from mintaka.lang.parser import parse
@@ -47,6 +47,7 @@ _HOME = {
     "check": "mintaka.embedding.face",
     "compile": "mintaka.embedding.face",
     "expose": "mintaka.embedding.exposed",
+    "format": "mintaka.embedding.face",
     "op": "mintaka.embedding.ops",
     "op_table": "mintaka.embedding.ops",
     "parse": "mintaka.lang.parser",
@@ -72,6 +73,7 @@ __all__ = [
     "check",
     "compile",
     "expose",
+    "format",
     "op",
     "op_table",
     "parse",

@@ -5,6 +5,7 @@ import enum
 import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,12 @@ class TestRunning:
         assert [found.code for found in mintaka.check("(+ 1")] == ["syntax"]
         assert [found.code for found in mintaka.check("(shop.tax 1)")] == ["unknown_op"]
         assert mintaka.check("(shop.tax 1)", ops=mintaka.op_table(tax)) == []
+
+    def test_a_script_is_formatted_whatever_form_it_comes_in(self):
+        assert mintaka.format("(+ 1   2) ; three") == "(+ 1 2)  ; three\n"
+        assert mintaka.format(["+", 1, ["std.var", "x"]]) == "(+ 1 x)\n"
+        with pytest.raises(mintaka.Rejected):
+            mintaka.format("(+ 1")
 
     def test_the_log_goes_to_whoever_listens(self):
         heard = []
@@ -357,3 +364,18 @@ def test_names_that_do_not_exist_are_attribute_errors():
     with pytest.raises(AttributeError, match=r"nonsense"):
         mintaka.nonsense  # noqa: B018
     assert set(mintaka.__all__) <= set(dir(mintaka))
+
+
+def test_the_example_does_what_it_says():
+    example = [sys.executable, str(ROOT / "examples" / "embedding.py")]
+    done = subprocess.run(example, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "  log: to pay: 26.55"
+    assert done.stdout.splitlines()[1].startswith("26.55 for 2 calls and ")
+    assert done.stdout.splitlines()[2:] == ["refused: The shop has no moon. (line 8)"]
+
+
+def test_a_program_runs_in_many_threads_at_once():
+    program = mintaka.compile("(let sum 0) (for n (list.range 1 (arg 0)) (set sum (+ sum n))) sum")
+    with ThreadPoolExecutor(4) as pool:
+        values = pool.map(lambda n: mintaka.run(program, [n]).value, range(1, 40))
+        assert list(values) == [n * (n + 1) // 2 for n in range(1, 40)]
