@@ -8,6 +8,7 @@ DIRECTIVES: Mapping[str, str] = {
     ":time": "EXPR: run it, and say how long it took and what it used",
     ":plan": "EXPR: what it would call and need, without running it",
     ":json": "EXPR: its JSON form",
+    ":blocks": "EXPR: its blocks, as an editor keeps them",
     ":vars": "the variables of this session",
     ":caps": "the capabilities you hold, and their methods",
     ":load": "FILE: run the forms of a script one after the other",

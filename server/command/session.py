@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mintaka.client import RemoteError
+from mintaka.lang.blocks import to_blocks
 from mintaka.lang.diagnostics import SyntaxFault
 from mintaka.lang.tree import Node, to_json
 from mintaka.server.command.directives import directive, listing
@@ -99,7 +100,7 @@ class Session:
                 await self._capabilities()
             case ":quit":
                 self.over = True
-            case ":time" | ":plan" | ":json" | ":load" | ":save" if not rest:
+            case ":time" | ":plan" | ":json" | ":blocks" | ":load" | ":save" if not rest:
                 what = "a file" if word in (":load", ":save") else "a form"
                 self._failed(f"{word} wants {what} behind it; see :help.")
             case ":time":
@@ -108,6 +109,8 @@ class Session:
                 await self._plan(rest)
             case ":json":
                 self._structure(rest, to_json)
+            case ":blocks":
+                self._structure(rest, to_blocks)
             case ":load":
                 await self._load(Path(rest))
             case ":save":

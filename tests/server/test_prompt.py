@@ -15,6 +15,7 @@ from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from mintaka.client import RemoteCapability, connect
+from mintaka.lang.blocks import from_blocks
 from mintaka.lang.parser import parse
 from mintaka.server.command.completion import ScriptCompleter
 from mintaka.server.command.directives import DIRECTIVES, directive
@@ -196,6 +197,10 @@ class TestDirectives:
         assert json.loads(said) == ["std.apply", ["std.var", "double"], 3]
         _, complained = await after(server, tmp_path, "(let x 1)", ":json (+ x]")
         assert complained.startswith("input:1:5:")
+
+    async def test_blocks_are_those_of_the_tree(self, server, tmp_path):
+        said, _ = await after(server, tmp_path, "(let x 1)", ":blocks (list.len [x 2])")
+        assert from_blocks(json.loads(said)) == parse("(list.len [(var x) 2])")
 
     async def test_variables_and_capabilities_are_listed(self, server, tmp_path):
         lines = ('(let cap (get-capability "diffusers.generate"))', "(let xs [1 2])", "(define f [] 1)")
