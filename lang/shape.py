@@ -48,8 +48,7 @@ def _wrong(op: str, kind: ArgKind, arg: Node) -> str | None:
         case ArgKind.PAIR if not (
             isinstance(arg, Group)
             and len(arg.items) == 2
-            and isinstance(arg.items[0], Literal)
-            and isinstance(arg.items[0].value, str)
+            and (not isinstance(arg.items[0], Literal) or isinstance(arg.items[0].value, str))
         ):
             return f'`{op}` takes pairs of a key and a value: ["width" 128].'
         case ArgKind.PARAMETER:

@@ -4,9 +4,11 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mintaka.runtime.values import HostObject
+
 Emit = Callable[[str, Mapping[str, object]], None]
-"""Takes a run event: ``log {text}``, ``progress {step, steps, fraction}``, ``preview {image: bytes, mime}``,
-``asset {asset, width, height}``."""
+"""Takes a run event: ``log {text}`` (a warning has ``level``, a message of `send` has ``type``),
+``progress {step, steps, fraction}``, ``preview {image: bytes, mime}``, ``asset {asset, width, height}``."""
 
 
 def _discard(kind: str, data: Mapping[str, object]) -> None:
@@ -19,9 +21,12 @@ class Powers:
 
     ``clock`` gives the time as UTC epoch seconds, ``random`` the random numbers, ``emit`` takes run events, and
     ``hosts`` holds the objects of the host that ops find with `Run.host` (the session's grant, the engine …).
+    ``this`` and ``caller`` are the entities that a script belongs to and is run by, in a world that has any.
     """
 
     clock: Callable[[], float]
     random: random.Random
     emit: Emit = _discard
     hosts: Mapping[type, object] = field(default_factory=dict)
+    this: HostObject | None = None
+    caller: HostObject | None = None

@@ -55,13 +55,18 @@ def divide(a: float, b: float, *more: float) -> Number:
 
 
 @op("%", label="remainder", category="Arithmetic", layout="infix")
-def remainder(a: float, b: float, *more: float) -> Number:
-    """What is left of the first number when it is divided by the others; it has the sign of the first.
+def remainder(a: float, b: float) -> Number:
+    """What is left of `a` when it is divided by `b`; it has the sign of `a`.
 
     > (% -7 3)
     -1
     """
-    return reduce(_remainder, more, _remainder(a, b))
+    if a != a or b != b or b == 0 or a in (math.inf, -math.inf):
+        return math.nan
+    if type(a) is int and type(b) is int:
+        rest = abs(a) % abs(b)
+        return rest if a >= 0 else -rest or -0.0
+    return math.fmod(a, b)
 
 
 @op("^", label="power", category="Arithmetic", layout="infix")
@@ -96,15 +101,6 @@ def _quotient(a: Number, b: Number) -> Number:
     if a == 0 or a != a or b != b:
         return math.nan
     return math.copysign(math.inf, a) * math.copysign(1.0, b)
-
-
-def _remainder(a: Number, b: Number) -> Number:
-    if a != a or b != b or b == 0 or a in (math.inf, -math.inf):
-        return math.nan
-    if type(a) is int and type(b) is int:
-        rest = abs(a) % abs(b)
-        return rest if a >= 0 else -rest or -0.0
-    return math.fmod(a, b)
 
 
 def _power(base: Number, exponent: Number) -> Number:

@@ -83,11 +83,15 @@ _SPOKEN = [
     for pattern in (
         r"(?:[A-Za-z]{3,9},?\s+)?(?P<name>[A-Za-z]{3,9})\.?\s+(?P<day>[0-9]{1,2}),?\s+(?P<year>[0-9]{4})",
         r"(?:[A-Za-z]{3,9},?\s+)?(?P<day>[0-9]{1,2})\s+(?P<name>[A-Za-z]{3,9})\.?,?\s+(?P<year>[0-9]{4})",
-        r"(?P<year>[0-9]{4})/(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})",
+        r"(?P<year>[0-9]{4})[/-](?P<month>[0-9]{1,2})[/-](?P<day>[0-9]{1,2})",
         r"(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})/(?P<year>[0-9]{4})",
     )
 ]
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+LONGEST = 100
+"""Characters of a time with the white space around it; nobody writes more, and searching it could take long."""
 
 
 def parse(text: str) -> int | None:
@@ -95,6 +99,8 @@ def parse(text: str) -> int | None:
 
     Without a zone it is UTC. ``None`` for what is no time.
     """
+    if len(text) > LONGEST:
+        return None
     text = text.strip()
     found = _ISO.fullmatch(text)
     for pattern in () if found else _SPOKEN:

@@ -1,4 +1,4 @@
-"""``std.*``: arguments, kinds of values, conversions, logging, errors, calling methods."""
+"""``std.*`` and ``send``: arguments, kinds of values, conversions, telling, errors, calling methods."""
 
 import math
 import re
@@ -9,6 +9,7 @@ from mintaka.runtime.ops import op
 from mintaka.runtime.run import Run
 from mintaka.runtime.text import to_text
 from mintaka.runtime.values import HostObject, Number, Value, truthy, type_name
+from mintaka.stdlib.json_texts import json_stringify
 from mintaka.stdlib.whitespace import WHITESPACE
 
 
@@ -33,6 +34,26 @@ def arg(run: Run, index: float) -> Value:
     if index != index or index in (math.inf, -math.inf) or index != int(index):
         return None
     return run.args[int(index)] if 0 <= index < len(run.args) else None
+
+
+@op("std.this", label="this")
+def this(run: Run) -> HostObject | None:
+    """The entity that the script belongs to; null where it belongs to none.
+
+    > (std.this)
+    null
+    """
+    return run.powers.this
+
+
+@op("std.caller", label="caller")
+def caller(run: Run) -> HostObject | None:
+    """The entity that had the script run; null where none did.
+
+    > (std.caller)
+    null
+    """
+    return run.powers.caller
 
 
 @op("std.typeof", label="type of")
@@ -81,7 +102,7 @@ def to_number(run: Run, value: Value) -> Number:
     return _parsed(value.strip(WHITESPACE)) if isinstance(value, str) else math.nan
 
 
-_DECIMAL = re.compile(r"[+-]?(?:Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
+_DECIMAL = re.compile(r"[+-]?(?:Infinity|(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)")
 _RADIX = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
 
 
@@ -94,15 +115,17 @@ def _parsed(text: str) -> Number:
 
 
 @op("std.int", label="to integer")
-def to_int(text: str, base: float = 10) -> Number:
+def to_int(text: str, base: float = 0) -> Number:
     """The integer a text begins with, in a base from 2 to 36; NaN when it begins with none.
+
+    Without a base it is 10, or 16 for what begins with `0x`.
 
     > (int "12 cats")
     12
     > (int "ff" 16)
     255
     """
-    radix = int(base) if math.isfinite(base) else 0
+    radix = (math.trunc(base) + 2**31) % 2**32 - 2**31 if math.isfinite(base) else 0
     rest = text.strip(WHITESPACE)
     negative = rest.startswith("-")
     rest = rest[1:] if rest[:1] in ("-", "+") else rest
@@ -134,6 +157,10 @@ def to_float(text: str) -> Number:
     return number(float(found[0])) if found else math.nan
 
 
+MESSAGE = 16
+"""Units of fuel for every message, beside those for its length."""
+
+
 @op("std.log", label="log")
 def log(run: Run, value: Value, *more: Value) -> None:
     """Tell whoever watches the run: the values as text, with spaces between. Null.
@@ -141,7 +168,9 @@ def log(run: Run, value: Value, *more: Value) -> None:
     > (log "made" 3 "pictures")
     null
     """
-    run.emit("log", {"text": " ".join(to_text(part, run.build) for part in (value, *more))})
+    texts = [to_text(part, run.build) for part in (value, *more)]
+    _pay_for_message(run, sum(map(len, texts)) + len(texts))
+    run.emit("log", {"text": " ".join(texts)})
 
 
 @op("std.warn", label="warn")
@@ -151,7 +180,26 @@ def warn(run: Run, message: str) -> None:
     > (warn "only 3 of 4")
     null
     """
+    _pay_for_message(run, len(message))
     run.emit("log", {"text": message, "level": "warning"})
+
+
+def _pay_for_message(run: Run, length: int) -> None:
+    """What is told is kept and sent by the host, which costs more than to make it."""
+    run.charge(MESSAGE)
+    run.build(length)
+
+
+@op("send", label="send")
+def send(run: Run, type: str, payload: Value) -> None:
+    """Tell whoever watches the run a message of a `type`, such as `"message"`, with any data. Null.
+
+    > (send "message" "Hello!")
+    null
+    """
+    text = payload if isinstance(payload, str) else json_stringify(run, payload)
+    _pay_for_message(run, len(text))
+    run.emit("log", {"text": text, "type": type})
 
 
 @op("std.throw", label="throw")

@@ -123,7 +123,7 @@ def list_shift(run: Run, items: list[Value]) -> Value:
 
 
 @op("list.slice", label="slice")
-def list_slice(run: Run, items: list[Value], start: float = 0, end: float = float("inf")) -> list[Value]:
+def list_slice(run: Run, items: list[Value], start: float, end: float = float("inf")) -> list[Value]:
     """A new list of the items from `start` up to, but without, `end`; negative ones count from the end.
 
     > (list.slice [1 2 3 4] 1 3)
@@ -150,14 +150,15 @@ def list_splice(run: Run, items: list[Value], start: float, count: float, *new: 
 
 
 @op("list.concat", label="concat")
-def list_concat(run: Run, *lists: list[Value]) -> list[Value]:
-    """A new list of the items of all lists.
+def list_concat(run: Run, *lists: Value) -> list[Value]:
+    """A new list of the items of all lists; what is no list is an item itself.
 
-    > (list.concat [1] [2 3])
-    [1 2 3]
+    > (list.concat [1] [2 3] 4)
+    [1 2 3 4]
     """
-    run.build(sum(map(len, lists)))
-    return list(chain.from_iterable(lists))
+    parts = [part if isinstance(part, list) else [part] for part in lists]
+    run.build(sum(map(len, parts)))
+    return list(chain.from_iterable(parts))
 
 
 @op("list.range", label="range")

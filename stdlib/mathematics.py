@@ -208,8 +208,7 @@ def least(first: float, *others: float) -> Number:
     1
     """
     values = (first, *others)
-    # -0 counts as less than 0.
-    return _nan_first(values) or min(values, key=lambda value: (value, math.copysign(1.0, value)))
+    return _nan_first(values) or min(values, key=_signed)
 
 
 @op("math.max", label="greatest")
@@ -220,7 +219,7 @@ def greatest(first: float, *others: float) -> Number:
     3
     """
     values = (first, *others)
-    return _nan_first(values) or max(values, key=lambda value: (value, math.copysign(1.0, value)))
+    return _nan_first(values) or max(values, key=_signed)
 
 
 @op("math.clamp", label="clamp")
@@ -230,7 +229,12 @@ def clamp(x: float, least: float, most: float) -> Number:
     > (math.clamp 12 0 10)
     10
     """
-    return _nan_first((x, least, most)) or min(max(x, least), most)
+    return _nan_first((x, least, most)) or min(max(x, least, key=_signed), most, key=_signed)
+
+
+def _signed(value: Number) -> tuple[Number, float]:
+    """What numbers are ordered by: -0 counts as less than 0."""
+    return value, math.copysign(1.0, value)
 
 
 def _nan_first(values: tuple[Number, ...]) -> Number | None:

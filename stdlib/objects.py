@@ -1,12 +1,13 @@
 """``obj.*``: objects are mutable and shared, with text keys; `obj.set` and `obj.del` change them.
 
-Reading ops look at anything: a list is an object of its indices, a text of its characters, a host object of its
-fields, everything else has no keys. Keys that are whole numbers come first, in their order, then the others in order
-of insertion.
+Reading ops look at anything but null: a list is an object of its indices, a text of its characters, a host object of
+its fields, everything else has no keys. `obj.get` and `obj.has` also know the `length` of a list or text. Keys that are
+whole numbers come first, in their order, then the others in order of insertion.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from mintaka.runtime.errors import HostFault, TypeFault
 from mintaka.runtime.ops import op
@@ -15,6 +16,11 @@ from mintaka.runtime.text import to_text
 from mintaka.runtime.values import Function, HostObject, Value, truthy, type_name
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
+_LAST_INDEX = 2**32 - 2
+"""The greatest whole number that comes before other keys (ECMA-262, array index)."""
+Keyed: TypeAlias = dict[str, Value] | list[Value] | HostObject | Function
+"""What is an object for ViwoScript where it insists on one."""
+
 _MISSING: Value = object()  # type: ignore[assignment]
 """No default was given: every value of a script could be one."""
 
@@ -73,7 +79,7 @@ def obj_has(run: Run, object_: Value, key: Value) -> bool:
     """
     name = _key(run, key)
     if isinstance(object_, list | str):
-        return bool(_INDEX.fullmatch(name)) and int(name) < len(object_)
+        return name == "length" or (bool(_INDEX.fullmatch(name)) and int(name) < len(object_))
     return name in _mapping(object_)
 
 
@@ -85,10 +91,10 @@ def obj_del(run: Run, object_: Value, key: Value) -> bool:
     true
     """
     name = _key(run, key)
-    if isinstance(object_, dict) and name in object_:
-        del object_[name]
-        return True
-    return False
+    if name not in _mapping(object_) or not isinstance(object_, dict):
+        return False
+    del object_[name]
+    return True
 
 
 @op("obj.keys", label="keys")
@@ -122,25 +128,30 @@ def obj_entries(run: Run, object_: Value) -> list[Value]:
 
 
 @op("obj.merge", label="merge")
-def obj_merge(run: Run, first: Value, *others: Value) -> dict[str, Value]:
-    """A new object with the entries of all; of equal keys the last counts.
+def obj_merge(run: Run, *objects: Value) -> dict[str, Value]:
+    """A new object with the entries of all; of equal keys the last counts. Null adds nothing.
 
     > (obj.merge {:width 128 :seed 1} {:seed 2})
     {:width 128 :seed 2}
     """
-    return {key: value for object_ in (first, *others) for key, value in _entries(run, object_)}
+    result: dict[str, Value] = {}
+    for object_ in objects:
+        if object_ is not None:
+            result.update(_entries(run, object_))
+    return result
 
 
 @op("obj.map", label="map values")
-def obj_map(run: Run, object_: Value, each: Value) -> dict[str, Value]:
+def obj_map(run: Run, object_: Value, each: Function) -> dict[str, Value]:
     """A new object with what `each` makes of every value and key.
 
     > (obj.map {:a 1 :b 2} (lambda [value key] (* value 10)))
     {:a 10 :b 20}
     """
     result: dict[str, Value] = {}
-    for key, value in run.metered(_entries(run, object_)):
-        result[key] = run.apply(_function(each, "obj.map"), value, key)
+    entries = _entries(run, object_)
+    for key, value in run.metered(entries):
+        result[key] = run.apply(each, value, key)
     return result
 
 
@@ -153,11 +164,16 @@ def obj_filter(run: Run, object_: Value, test: Value) -> dict[str, Value]:
     """
     if not isinstance(test, Function):
         return {}
-    return {key: value for key, value in run.metered(_entries(run, object_)) if truthy(run.apply(test, value, key))}
+    entries = _entries(run, object_)
+    result: dict[str, Value] = {}
+    for key, value in run.metered(entries):
+        if truthy(run.apply(test, value, key)):
+            result[key] = value
+    return result
 
 
 @op("obj.reduce", label="reduce")
-def obj_reduce(run: Run, object_: Value, step: Value, start: Value) -> Value:
+def obj_reduce(run: Run, object_: Keyed, step: Value, start: Value) -> Value:
     """Go through the entries with a value that `step` makes anew of the value so far, the entry's value and key.
 
     > (obj.reduce {:a 1 :b 2} (lambda [sum value] (+ sum value)) 0)
@@ -165,21 +181,25 @@ def obj_reduce(run: Run, object_: Value, step: Value, start: Value) -> Value:
     """
     result = start
     if isinstance(step, Function):
-        for key, value in run.metered(_entries(run, object_)):
+        entries = _entries(run, object_)
+        for key, value in run.metered(entries):
             result = run.apply(step, result, value, key)
     return result
 
 
 @op("obj.flatMap", label="flat map")
-def obj_flat_map(run: Run, object_: dict[str, Value] | list[Value] | HostObject, each: Value) -> dict[str, Value]:
+def obj_flat_map(run: Run, object_: Keyed, each: Keyed) -> dict[str, Value]:
     """A new object with the entries of every object that `each` makes of a value and key.
 
     > (obj.flatMap {:a 1} (lambda [value key] (obj.set {} (str.concat key key) value)))
     {:aa 1}
     """
     result: dict[str, Value] = {}
-    for key, value in run.metered(_entries(run, object_)):
-        made = run.apply(_function(each, "obj.flatMap"), value, key)
+    if not isinstance(each, Function):
+        return result
+    entries = _entries(run, object_)
+    for key, value in run.metered(entries):
+        made = run.apply(each, value, key)
         if isinstance(made, dict):
             result.update(_entries(run, made))
     return result
@@ -187,7 +207,7 @@ def obj_flat_map(run: Run, object_: dict[str, Value] | list[Value] | HostObject,
 
 def ordered(entries: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
     """Entries in the order scripts see them."""
-    numbered = [key for key in entries if _INDEX.fullmatch(key)]
+    numbered = [key for key in entries if _INDEX.fullmatch(key) and int(key) <= _LAST_INDEX]
     if not numbered:
         yield from entries.items()
         return
@@ -207,6 +227,8 @@ def _entries(run: Run, value: Value) -> list[tuple[str, Value]]:
 
 
 def _mapping(value: Value) -> Mapping[str, Value]:
+    if value is None:
+        raise TypeFault("Null has no keys. Look where the object should have come from.")
     if isinstance(value, HostObject):
         return value.fields()
     return value if isinstance(value, dict) else {}
@@ -214,12 +236,6 @@ def _mapping(value: Value) -> Mapping[str, Value]:
 
 def _key(run: Run, key: Value) -> str:
     return key if isinstance(key, str) else to_text(key, run.build)
-
-
-def _function(value: Value, name: str) -> Function:
-    if not isinstance(value, Function):
-        raise TypeFault(f"`{name}` wants a function, not {type_name(value)}.", op=name)
-    return value
 
 
 def _short(key: str) -> str:

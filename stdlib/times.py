@@ -92,7 +92,7 @@ def time_offset(run: Run, amount: float, unit: str, time: str = "") -> str:
         raise TypeFault(f"`time.offset` counts in {', '.join(f'{word}s' for word in _UNITS)}.")
     if not abs(amount) <= FARTHEST:
         raise HostFault("The times of a script end some 275,000 years before and after 1970.", kind="limit")
-    moved = replace(start, **{name: getattr(start, name) + math.trunc(amount)})
+    moved = replace(start, **{name: math.trunc(getattr(start, name) + amount)})
     return iso(_whole(Fields.timestamp(moved)))
 
 

@@ -27,9 +27,6 @@ CASES = [
 ]
 OPS = OpTable.of(*stdlib.modules)
 
-NEED_OTHER_ROOMS = {"std.io.009", "types.051"}
-"""Cases of `send`, which is no op of the standard library."""
-
 
 def plain(value: Value) -> object:
     """A value as the file writes it."""
@@ -74,9 +71,7 @@ async def outcome(script: object, args: list[Value], *, through_text: bool) -> d
 
 
 @pytest.mark.parametrize("through_text", [False, True], ids=["json", "text"])
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if case["id"] not in NEED_OTHER_ROOMS], ids=lambda case: str(case["id"])
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["id"]))
 async def test_a_program_of_viwoscript_means_the_same(case: dict[str, object], through_text: bool) -> None:
     args = case.get("args", [])
     assert isinstance(args, list)
@@ -85,10 +80,3 @@ async def test_a_program_of_viwoscript_means_the_same(case: dict[str, object], t
         assert "error" in told
     else:
         assert told == {key: case[key] for key in ("result", "warnings", "error") if key in case}
-
-
-def test_every_case_left_out_needs_an_op_of_another_room() -> None:
-    for case in CASES:
-        if case["id"] in NEED_OTHER_ROOMS:
-            assert "send" in json.dumps(case["script"])
-            assert "send" not in OPS.signatures

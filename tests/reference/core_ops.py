@@ -246,6 +246,8 @@ def key_of(run: "Evaluator", key: Value) -> str:
 
 def fields_of(value: Value) -> Mapping[str, Value]:
     """The keys that reading ops find in a value."""
+    if value is None:
+        raise TypeFault("Null has no keys. Look where the object should have come from.")
     if isinstance(value, HostObject):
         return value.fields()
     if isinstance(value, list | str):
@@ -284,7 +286,8 @@ def set_field(run: "Evaluator", entries: dict[str, Value], key: Value, value: Va
 @core("obj.has")
 def has_field(run: "Evaluator", value: Value, key: Value) -> Value:
     """Whether there is a key."""
-    return key_of(run, key) in fields_of(value)
+    name = key_of(run, key)
+    return name in fields_of(value) or (isinstance(value, list | str) and name == "length")
 
 
 # Texts

@@ -90,7 +90,7 @@ def test_opcodes_are_described_as_clients_read_them() -> None:
     assert by_name["std.seq"]["lazy"] is True
     assert by_name["list.slice"]["parameters"] == [
         {"name": "items", "type": "list", "description": ""},
-        {"name": "start", "type": "number", "description": "", "optional": True},
+        {"name": "start", "type": "number", "description": ""},
         {"name": "end", "type": "number", "description": "", "optional": True},
     ]
     assert by_name["str.includes"]["returnType"] == "boolean"
