@@ -143,7 +143,15 @@ def _names(node: Node, resolution: Resolution, suggest: Suggestions) -> Iterator
         id(call.args[0]) for call in walk(node) if isinstance(call, Call) and call.op == "std.apply" and call.args
     }
     bound = bound_names(node)
+    misdeclared = {
+        name
+        for call in walk(node)
+        if isinstance(call, Call) and call.op == "std.params" and not well_formed(call)
+        for name in bound_names(call)
+    }
     for resolved, visible in resolution.unbound:
+        if misdeclared.intersection(_spoken(resolved)):  # what keeps it from being bound is told already
+            continue
         told = _unbound(resolved, visible, bound, suggest, applied=id(resolved.node) in applied)
         yield resolved.node, told
     yield from _loops(resolution.root)

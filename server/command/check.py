@@ -44,7 +44,7 @@ def check(
 
 def _told(name: str, source: str, checked: "Checked") -> str:
     """Every diagnostic with its place, how many there are, and what the script needs and gives."""
-    lines = [f"{name}:{each.span.line}:{each.span.column}\n{each.render(source)}\n" for each in checked.diagnostics]
+    lines = [f"{name}:{each.span.line}:{each.span.column}\n{each.render(source)}" for each in checked.diagnostics]
     lines.append(f"{name}: {_summary(Counter(each.severity.value for each in checked.diagnostics))}")
     if not checked.errors:
         lines += _facts(checked)
