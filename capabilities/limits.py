@@ -19,10 +19,11 @@ CONCURRENT = "concurrent"
 RATE = "rate"
 """What a limit on how often is called."""
 
-SCALE: Mapping[str, int] = MappingProxyType({"compute": MEGA, "uses": 1, CONCURRENT: 1})
+SCALE: Mapping[str, int] = MappingProxyType({"compute": MEGA, "uses": 1, "bytes": 1, CONCURRENT: 1})
 _WANTS = {
     "compute": "a number of megapixel-steps above 0",
     "uses": "a whole number, 1 or more",
+    "bytes": "a whole number, 1 or more",
     CONCURRENT: "a whole number, 1 or more",
     RATE: '{"per_s": calls a second, "burst": calls at once}, such as {"per_s": 0.5, "burst": 3}',
 }

@@ -17,13 +17,20 @@ def get_capability(run: Run, type: str, filter: dict[str, Value] | None = None) 
     """The first capability of a type that this run holds, or null where it holds none.
 
     With a filter, `{:label "small"}` or `{:id "c_…"}`, the first that it fits.
+
+    > (typeof (get-capability "diffusers.generate"))
+    "capability"
     """
     return run.host(Grant).find(type, **_filter(filter or {}))
 
 
 @op("has_capability", label="has capability", category="Capabilities")
 def has_capability(run: Run, type: str, filter: dict[str, Value] | None = None) -> bool:
-    """Whether this run holds a capability of a type; the filter is that of `get_capability`."""
+    """Whether this run holds a capability of a type; the filter is that of `get_capability`.
+
+    > (has-capability "diffusers.generate")
+    true
+    """
     return run.host(Grant).find(type, **_filter(filter or {})) is not None
 
 
@@ -38,6 +45,9 @@ def mint(
     """Make a new capability of a type by the power of a `sys.mint`, with restrictions and limits of its own.
 
     Limits are `{:compute 5 :uses 10}`, compute in megapixel-steps. It dies with the authority that minted it.
+
+    > (typeof (mint (get-capability "sys.mint") "diffusers.generate" {:max_steps 4}))
+    "capability"
     """
     held = _capability("mint", authority)
     return run.host(Grant).made(held.kernel.mint(held.holder, held.id, type, restrictions, limits))
@@ -53,6 +63,9 @@ def delegate(
     """Make a narrower capability from one you hold; you hold both.
 
     What it uses is also paid by the one it came from, and it dies with it.
+
+    > (typeof (delegate (get-capability "diffusers.generate") {:max_width 128} {:uses 3}))
+    "capability"
     """
     held = _capability("delegate", cap)
     return run.host(Grant).made(held.kernel.delegate(held.holder, held.id, restrictions, limits))
@@ -69,6 +82,9 @@ def share_capability(
     """Make a narrower capability from one you hold for somebody else to hold, and keep your own.
 
     The result is good for one thing here: `revoke_capability` takes it back.
+
+    > (try (share-capability (get-capability "diffusers.generate") "ben" {} {:uses 3}) message message)
+    "nobody is called `ben` here"
     """
     held = _capability("share_capability", cap)
     shared = held.kernel.share(held.holder, held.id, to, restrictions, limits)
@@ -78,7 +94,11 @@ def share_capability(
 
 @op("give_capability", label="give capability", category="Capabilities")
 def give_capability(run: Run, cap: HostObject, to: str) -> None:
-    """Hand a capability over to somebody else; you hold it no longer."""
+    """Hand a capability over to somebody else; you hold it no longer.
+
+    > (try (give-capability (delegate (get-capability "diffusers.generate")) "ben") message message)
+    "nobody is called `ben` here"
+    """
     held = _capability("give_capability", cap)
     held.kernel.give(held.holder, held.id, to)
     run.host(Grant).handed_on(held.id)
@@ -94,6 +114,12 @@ def export_capability(
     """Make a narrower capability from one you hold, and the token of a share link to it.
 
     Whoever redeems the token holds a part of that capability; all who do share its limits.
+
+    > (let few (delegate (get-capability "diffusers.generate") {} {:uses 3}))
+      (let token (export-capability few))
+      (revoke-capability few)
+      (typeof token)
+    "string"
     """
     held = _capability("export_capability", cap)
     child, token = held.kernel.export(held.holder, held.id, restrictions, limits)
@@ -103,7 +129,14 @@ def export_capability(
 
 @op("redeem_capability", label="redeem capability", category="Capabilities")
 def redeem_capability(run: Run, token: str) -> HostObject:
-    """The capability that the token of a share link gives; you hold it from then on."""
+    """The capability that the token of a share link gives; you hold it from then on.
+
+    > (let few (delegate (get-capability "diffusers.generate") {} {:uses 3}))
+      (let part (redeem-capability (export-capability few)))
+      (revoke-capability few)
+      (typeof part)
+    "capability"
+    """
     grant = run.host(Grant)
     held = grant.kernel.redeem(grant.holder, token)
     return CapabilityValue(grant.kernel, grant.holder, held.id, held.type)
@@ -111,7 +144,11 @@ def redeem_capability(run: Run, token: str) -> HostObject:
 
 @op("revoke_capability", label="revoke capability", category="Capabilities")
 def revoke_capability(run: Run, cap: HostObject) -> int:
-    """End a capability that you hold or that was made from one of yours, with everything made from it; how many."""
+    """End a capability that you hold or that was made from one of yours, with everything made from it; how many.
+
+    > (revoke-capability (delegate (get-capability "diffusers.generate")))
+    1
+    """
     held = _capability("revoke_capability", cap)
     return held.kernel.revoke(held.holder, held.id)
 

@@ -27,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
 
 
 class Effect(StrEnum):
-    """What a call does to the world. Only `WRITES` and `GPU` calls count as a use and are reserved and settled."""
+    """What a call does to the world. `WRITES` and `GPU` calls count as a use; what `READS` reads may cost bytes."""
 
     PURE = "pure"
     READS = "reads"

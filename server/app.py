@@ -8,6 +8,7 @@ from starlette.websockets import WebSocket
 
 from mintaka import __version__
 from mintaka.capabilities.diffusion.generate import Generate
+from mintaka.capabilities.files import Folders, ReadFiles, WriteFiles
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.principals import OWNER, Principals
@@ -38,6 +39,7 @@ from mintaka.server.tokens import Tokens
 from mintaka.server.wire import Wire
 from mintaka.storage.blobs import Blobs
 from mintaka.storage.database import Database
+from mintaka.storage.folders import Folder
 
 
 class Application:
@@ -45,7 +47,7 @@ class Application:
 
     def __init__(self, settings: Settings, powers: ServerPowers, folder: DataFolder, *, port: int) -> None:
         # State: one database, one folder of pictures.
-        self._database = Database(folder.database_url)
+        self._database = Database(settings.database or folder.database_url)
         blobs = Blobs(folder.blobs)
 
         def worker_says(line: str) -> None:
@@ -64,7 +66,9 @@ class Application:
         self._preload = settings.preload
 
         # Authority: the kernel and the types of capability.
-        registry = Registry([Mint(), Generate(self._engine, self._models, blobs)])
+        self._folders = {name: Folder(path) for name, path in settings.folders.items()}
+        files = Folders(self._folders)
+        registry = Registry([Mint(), Generate(self._engine, self._models, blobs), ReadFiles(files), WriteFiles(files)])
         self._kernel = Kernel(
             self._database,
             registry,
@@ -130,8 +134,10 @@ class Application:
         await self._engine.close()
 
     def close(self) -> None:
-        """Close the database; nothing may be called afterwards."""
+        """Close the database and the folders; nothing may be called afterwards."""
         self._database.close()
+        for folder in self._folders.values():
+            folder.close()
 
     def status(self) -> dict[str, object]:
         """How the server is, for its owner."""

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     database: str | None = Field(
         default=None, description="SQLAlchemy URL of the database, as postgresql+psycopg://…; SQLite without"
     )
+    folders: dict[str, Path] = Field(
+        default_factory=dict, description="Folders for fs.read and fs.write, by the name their paths begin with"
+    )
     models: tuple[Path, ...] = Field(default=(), description="Further folders of models")
     hosts: tuple[str, ...] = Field(
         default=(), description="Further Host names this server answers to, as host or host:port"

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 from mintaka.capabilities.chain import no_such_capability
@@ -19,6 +18,7 @@ from mintaka.capabilities.diffusion.request import (
     under,
     visible,
 )
+from mintaka.capabilities.failures import told
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.ledger import Published, no_budget
 from mintaka.capabilities.limits import MEGA
@@ -32,7 +32,6 @@ from mintaka.engine.errors import EngineError
 from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.blobs import Blobs
-from mintaka.storage.errors import StorageFailed
 
 COST = "width * height * num_inference_steps * batch"
 
@@ -212,15 +211,6 @@ def watch(use: Use, call: Admitted) -> OnStep:
             use.emit("preview", {"call": call.id, "image": step.preview, "mime": "image/webp"})
 
     return on_step
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Tell the failures of the engine and of storage in a script's terms."""
-    try:
-        yield
-    except (EngineError, StorageFailed) as error:
-        raise HostFault(error.message, kind=error.kind, hint=error.hint) from error
 
 
 def _afford(wanted: Wanted, options: GenerateOptions, left: Mapping[str, int]) -> None:

@@ -16,6 +16,7 @@ from mintaka.capabilities.order import (
     Interval,
     Namespace,
     Order,
+    PathPrefix,
     Preference,
     Unfit,
 )
@@ -23,6 +24,7 @@ from mintaka.capabilities.order import (
 SMALL = st.integers(-6, 6)
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 SEGMENTS = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4).map(".".join)
+PATHS = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=4).map("/".join)
 RANGES = st.tuples(SMALL, SMALL).map(sorted)
 
 
@@ -40,6 +42,7 @@ KINDS = {
     "Interval": Kind(Interval(), RANGES.map(list), RANGES.map(tuple)),
     "Deny": Kind(Deny(), st.just(True), st.booleans()),
     "Namespace": Kind(Namespace(), SEGMENTS, SEGMENTS),
+    "PathPrefix": Kind(PathPrefix(), PATHS, PATHS),
 }
 
 NOTHING = object()
@@ -159,6 +162,26 @@ def test_a_namespace_covers_whole_segments_only() -> None:
     assert order.permits(("net",), "net.http")
     assert not order.permits(("net",), "network.http")
     assert not order.permits(("net", "http"), "net")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "/a", "a/", "a//b", "a/./b", "a/../b", "..", ".", "a\\b", "a\x00b", "a\nb", "\ud800", "a/" * 64 + "b",
+        "a" * 256,
+    ],
+)  # fmt: skip
+def test_what_is_no_plain_path_is_neither_a_prefix_nor_under_one(path: str) -> None:
+    with pytest.raises(Unfit):
+        PathPrefix().parse(path)
+    assert not PathPrefix().permits(("a",), path)
+
+
+def test_a_path_covers_whole_components_only() -> None:
+    bound = PathPrefix().parse("a")
+    assert PathPrefix().permits(bound, "a/secret")
+    assert not PathPrefix().permits(bound, "a-secret")
+    assert not PathPrefix().permits(PathPrefix().parse("a/b"), "a")
 
 
 def test_an_integral_float_is_a_whole_number() -> None:

@@ -1,0 +1,17 @@
+"""What other rooms fail at, told in a script's terms."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mintaka.engine.errors import EngineError
+from mintaka.runtime.errors import HostFault
+from mintaka.storage.errors import StorageFailed
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn the failures of the engine and of storage into errors of the run, with their kinds."""
+    try:
+        yield
+    except (EngineError, StorageFailed) as error:
+        raise HostFault(error.message, kind=error.kind, hint=error.hint) from error
