@@ -31,7 +31,7 @@ def fmt(
         except SyntaxFault as fault:
             for diagnostic in fault.diagnostics:
                 place = f"{name}:{diagnostic.span.line}:{diagnostic.span.column}"
-                typer.echo(f"{place}\n{diagnostic.render(source)}\n", err=True)
+                typer.echo(f"{place}\n{diagnostic.render(source)}", err=True)
             code = 1
             continue
         changed = formatted != source if file == "-" else formatted.encode() != Path(file).read_bytes()
