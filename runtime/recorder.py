@@ -368,9 +368,7 @@ class Recorder:
             track.has_turn = True
             return self._replay(recorded.done)
         self._leave(track)
-        await self._live.wait()
-        if self._failure is not None:
-            raise self._failure
+        await self._when_live()
         if recorded is None:
             self._write_now(Entry(position, Kind.CALL, call.what, call.digest, None, self.elapsed()))
         else:
@@ -382,6 +380,12 @@ class Recorder:
         if error is not None:
             raise error
         return decoded(outcome["value"], self._codec)
+
+    async def _when_live(self) -> None:
+        """Wait until all that is recorded has been read."""
+        await self._live.wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def _answer(self, position: str, call: Call) -> tuple[dict[str, Json], Exception | None]:
         """Do the effect: its outcome for the journal, and the error to raise."""
@@ -441,6 +445,8 @@ class Recorder:
             raise group.failure
         outcome = ENDED if group.failure is None else FAILED
         if recorded is None:
+            if group.failure is not None:
+                await self._when_live()
             self._write(Entry(position, Kind.JOIN, "", "", outcome, self.elapsed()))
         elif recorded.entry.outcome != outcome:  # how they ended follows from the answers they had
             raise self._diverged(position, recorded.entry, f"tasks that {loads(outcome)}")

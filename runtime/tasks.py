@@ -19,6 +19,8 @@ class Track:
     """What the positions of its effects begin with."""
     number: int = 0
     """Effects so far."""
+    ticket: Ticket | None = None
+    """What it begins with."""
     has_turn: bool = False
     random: Random | None = None
     group: Optional["Group"] = None
@@ -86,6 +88,8 @@ class Group:
                 if track.group is not None:
                     track.group.cancel()
                 task.cancel()
+                if track.ticket is not None:
+                    track.ticket.cancel()  # a task that has not begun does not wait for it yet
 
     def _start(self) -> None:
         """Let the next task have a turn, if there is one."""
@@ -93,7 +97,7 @@ class Group:
         if index is None:
             return
         ticket: Ticket = asyncio.get_running_loop().create_future()
-        track = Track(f"{self._position}.{index}/")
+        track = Track(f"{self._position}.{index}/", ticket=ticket)
         task = asyncio.create_task(self._run(index, track, ticket))
         self._running[task] = track
         task.add_done_callback(self._over)
