@@ -121,7 +121,7 @@ async def compare(tree: Node) -> tuple[Told, list[str]]:
     # Which of several tasks makes the last call that is allowed depends on their order.
     budget = replace(BUDGET, calls=100_000) if parallel else BUDGET
     meant = defined(tree, budget)
-    # A function that may call another needs room for it from the beginning, so it may end one level sooner.
+    # A block with a call in it needs room for that from the beginning, so it may end one level sooner.
     sooner = defined(tree, replace(budget, depth=budget.depth - 1)) if meant.deep else meant
     found = []
     for infer in (True, False):
@@ -166,7 +166,7 @@ def _differ(meant: Told, sooner: Told, got: Told, how: str, parallel: bool) -> l
 
 
 def _differ_in_depth(meant: Told, sooner: Told, got: Told, how: str, parallel: bool) -> list[str]:
-    """A function that may call another needs room for it from the beginning; one that calls none needs no room.
+    """A block with a call in it needs room for that call from the beginning, made or not.
 
     So a run ends no later than the reference, and no ``sooner`` than the reference does with one level less.
     """
