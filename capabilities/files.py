@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from mintaka.capabilities.failures import told
-from mintaka.capabilities.order import AtMost, PathPrefix, Segments, path_components
+from mintaka.capabilities.order import AtMost
+from mintaka.capabilities.places import PathPrefix, Segments, path_components
 from mintaka.capabilities.registry import Effect, capability, method
 from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.use import Use

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import MINT
-from mintaka.capabilities.order import Namespace
+from mintaka.capabilities.places import Namespace
 from mintaka.capabilities.registry import Effect, capability, method
 from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.use import Use

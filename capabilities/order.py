@@ -10,7 +10,6 @@ Hence a capability can only ever become narrower as it is handed on. `Preference
 everything, and the later one counts.
 """
 
-import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -240,87 +239,6 @@ class Deny(Order[bool, bool]):
     def facts(self, bound: bool) -> dict[str, Json]:
         """The argument can only be false."""
         return {"choices": [False]}
-
-
-Segments = tuple[str, ...]
-"""A dotted name or a path taken apart: ``diffusers.generate`` is ``("diffusers", "generate")``."""
-
-_NO_COMPONENT = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
-
-
-class Namespace(Order[Segments, str]):
-    """All names under a dotted prefix, by whole segments; the meet of two is the longer, if one lies in the other."""
-
-    def parse(self, data: object) -> Segments:
-        """A dotted name without empty segments."""
-        if not isinstance(data, str) or not all(part.replace("_", "a").isalnum() for part in data.split(".")):
-            raise Unfit('a dotted name, such as "diffusers"')
-        return tuple(unicodedata.normalize("NFC", data).split("."))
-
-    def meet(self, a: Segments, b: Segments) -> Segments:
-        """The longer one, if the shorter is its beginning."""
-        return within(a, b)
-
-    def permits(self, bound: Segments, asked: str) -> bool:
-        """Whether the name lies under the prefix: ``net`` covers ``net.http`` and not ``network``."""
-        return tuple(asked.split("."))[: len(bound)] == bound
-
-    def encode(self, bound: Segments) -> Json:
-        """The dotted name."""
-        return ".".join(bound)
-
-    def tell(self, bound: Segments) -> str:
-        """The prefix and what lies under it."""
-        return f"only {'.'.join(bound)} and what lies under it"
-
-
-MOST_COMPONENTS = 64
-
-
-class PathPrefix(Order[Segments, str]):
-    """All paths under one, by whole components: ``pictures/a`` covers ``pictures/a/b`` and not ``pictures/ab``.
-
-    The first component names a folder that the server was given; the meet of two is the longer, if one lies in the
-    other. Nothing is cleaned: a path that goes up, repeats a slash or holds a backslash is none.
-    """
-
-    def parse(self, data: object) -> Segments:
-        """A relative path with ``/`` between its components."""
-        if not isinstance(data, str) or (path := path_components(data)) is None:
-            raise Unfit('a path such as "pictures/holiday", without ".", "..", "//" or "\\"')
-        return path
-
-    def meet(self, a: Segments, b: Segments) -> Segments:
-        """The longer one, if the shorter is its beginning."""
-        return within(a, b)
-
-    def permits(self, bound: Segments, asked: str) -> bool:
-        """Whether the path is the prefix or lies under it; what is no path is not."""
-        path = path_components(asked)
-        return path is not None and path[: len(bound)] == bound
-
-    def encode(self, bound: Segments) -> Json:
-        """The path."""
-        return "/".join(bound)
-
-    def tell(self, bound: Segments) -> str:
-        """The path and what lies under it."""
-        return f"only {'/'.join(bound)} and what lies under it"
-
-
-def path_components(text: str) -> Segments | None:
-    """A relative path taken apart, in Unicode's composed form, or None where it is no plain path."""
-    path = tuple(unicodedata.normalize("NFC", text).split("/"))
-    plain = all(part not in ("", ".", "..") and not _NO_COMPONENT.search(part) for part in path)
-    return path if plain and len(path) <= MOST_COMPONENTS and max(len(part.encode()) for part in path) <= 255 else None
-
-
-def within(a: Segments, b: Segments) -> Segments:
-    """The longer of two prefixes, where it lies in the shorter. Raises `Empty` where neither lies in the other."""
-    shorter, longer = sorted((a, b), key=len)
-    if longer[: len(shorter)] != shorter:
-        raise Empty
-    return longer
 
 
 class Preference(Order[str, str]):

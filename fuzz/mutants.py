@@ -93,7 +93,7 @@ MUTANTS = (
     ),
     Mutant(
         "a namespace is a beginning of letters, not of whole segments",
-        "capabilities/order.py",
+        "capabilities/places.py",
         'return tuple(asked.split("."))[: len(bound)] == bound',
         'return asked.startswith(".".join(bound))',
         "tests/capabilities/test_order_laws.py::test_a_namespace_covers_whole_segments_only",

@@ -11,11 +11,12 @@ from mintaka.capabilities.diffusion.generate import Generate
 from mintaka.capabilities.files import Folders, ReadFiles, WriteFiles
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
+from mintaka.capabilities.net import Http
 from mintaka.capabilities.principals import OWNER, Principals
 from mintaka.capabilities.registry import Registry
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.supervisor import Engine
-from mintaka.server import http
+from mintaka.server import http, outbound
 from mintaka.server.assets import Assets
 from mintaka.server.capability_methods import CapabilityMethods
 from mintaka.server.capability_types import checkable
@@ -68,7 +69,15 @@ class Application:
         # Authority: the kernel and the types of capability.
         self._folders = {name: Folder(path) for name, path in settings.folders.items()}
         files = Folders(self._folders)
-        registry = Registry([Mint(), Generate(self._engine, self._models, blobs), ReadFiles(files), WriteFiles(files)])
+        registry = Registry(
+            [
+                Mint(),
+                Generate(self._engine, self._models, blobs),
+                ReadFiles(files),
+                WriteFiles(files),
+                Http(outbound.resolve, outbound.send),
+            ]
+        )
         self._kernel = Kernel(
             self._database,
             registry,

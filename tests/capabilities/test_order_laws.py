@@ -14,14 +14,14 @@ from mintaka.capabilities.order import (
     Deny,
     Empty,
     Interval,
-    Namespace,
     Order,
-    PathPrefix,
     Preference,
     Unfit,
 )
+from mintaka.capabilities.places import Domains, Namespace, PathPrefix
 
 SMALL = st.integers(-6, 6)
+HOSTS = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=2, max_size=4).map(".".join)
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 SEGMENTS = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4).map(".".join)
 PATHS = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=4).map("/".join)
@@ -43,6 +43,7 @@ KINDS = {
     "Deny": Kind(Deny(), st.just(True), st.booleans()),
     "Namespace": Kind(Namespace(), SEGMENTS, SEGMENTS),
     "PathPrefix": Kind(PathPrefix(), PATHS, PATHS),
+    "Domains": Kind(Domains(), st.lists(HOSTS, min_size=1, max_size=4), HOSTS),
 }
 
 NOTHING = object()
@@ -182,6 +183,28 @@ def test_a_path_covers_whole_components_only() -> None:
     assert PathPrefix().permits(bound, "a/secret")
     assert not PathPrefix().permits(bound, "a-secret")
     assert not PathPrefix().permits(PathPrefix().parse("a/b"), "a")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "1.1", "a.1", "[::1]", "::1", "", "a..org", ".org",
+        "a.org.", "-a.org", "a b.org", "a/b.org", "a@b.org", "a" * 64 + ".org", "a\x00.org",
+    ],
+)  # fmt: skip
+def test_what_is_no_hosts_name_is_neither_a_bound_nor_under_one(host: str) -> None:
+    with pytest.raises(Unfit):
+        Domains().parse([host])
+    assert not Domains().permits(frozenset({("org",), ("1",)}), host)
+
+
+def test_a_domain_covers_whole_labels_only_however_it_is_written() -> None:
+    bound = Domains().parse(["Example.org", "www.example.org", "bücher.example"])
+    assert Domains().encode(bound) == ["example.org", "xn--bcher-kva.example"]
+    for host in ("example.org", "a.b.EXAMPLE.org", "BÜCHER.example"):
+        assert Domains().permits(bound, host)
+    for host in ("anexample.org", "example.org.evil.net", "org"):
+        assert not Domains().permits(bound, host)
 
 
 def test_an_integral_float_is_a_whole_number() -> None:
