@@ -235,7 +235,7 @@ class Flow:
         before = self._faults
         seconds = self._visit(resolved.args[0]).kinds
         if seconds and Kind.NUMBER not in seconds:
-            message = wrong_argument("std.with_timeout", "seconds", "a number", named(seconds))
+            message = f"`std.with_timeout` takes a number of seconds, not {named(seconds)}."
             self._report(Code.TYPE, message, resolved.args[0].node.span, before)
         with self._perhaps():
             return self._visit(resolved.args[1])

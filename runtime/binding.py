@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 from typing import Any
 
+from mintaka.lang.kinds import named, not_a_function, wrong_argument
 from mintaka.lang.numbers import number
 from mintaka.runtime.arguments import bind_parameters
 from mintaka.runtime.compiler import Program
@@ -12,8 +13,8 @@ from mintaka.runtime.faults import caught_value, record, script_error
 from mintaka.runtime.ops import Op
 from mintaka.runtime.run import CELL, Depth, Run
 from mintaka.runtime.text import to_text
-from mintaka.runtime.types import ArgType
-from mintaka.runtime.values import Function, Value, same, truthy, type_name
+from mintaka.runtime.types import ArgType, described
+from mintaka.runtime.values import Function, Value, same, truthy
 
 Helper = Callable[..., Any] | object
 
@@ -35,7 +36,7 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
     def begin_timeout(seconds: Value) -> tuple[float, float, float]:
         """Bring the deadline nearer: the one before, the one now, and the seconds."""
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-            raise TypeFault(f"`std.with_timeout` takes a number of seconds, not {article(type_name(seconds))}.")
+            raise TypeFault(f"`std.with_timeout` takes a number of seconds, not {described(seconds)}.")
         before = run.deadline
         run.deadline = min(before, run.now() + seconds)
         return before, run.deadline, seconds
@@ -110,14 +111,14 @@ def entries(parts: Sequence[Value]) -> dict[str, Value]:
     made: dict[str, Value] = {}
     for key, value in zip(parts[::2], parts[1::2], strict=True):
         if not isinstance(key, str):
-            raise TypeFault(f"`obj.new` wants a string as key, not {article(type_name(key))}.", op="obj.new")
+            raise TypeFault(f"`obj.new` wants a string as key, not {described(key)}.", op="obj.new")
         made[key] = value
     return made
 
 
 def not_function(value: Value) -> None:
     """Refuse to call what is no function."""
-    raise TypeFault(f"Only a function can be called, and this is {article(type_name(value))}.")
+    raise TypeFault(not_a_function(described(value)))
 
 
 def _op(program: Program, helper: str, run: Run) -> Helper:
@@ -194,14 +195,5 @@ class _Checks:
 
     def _refused(self, index: int, wanted: ArgType, value: Value) -> TypeFault:
         parameter = self._op.parameters[min(index, len(self._op.parameters) - 1)]
-        return TypeFault(
-            f"`{self._op.name}` wants {article(wanted.word)} as `{parameter.name}`, not {article(type_name(value))}.",
-            op=self._op.name,
-        )
-
-
-def article(word: str) -> str:
-    """A type's word with its article; null stands alone."""
-    if word == "null":
-        return word
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+        message = wrong_argument(self._op.name, parameter.name, named(wanted.kinds), described(value))
+        return TypeFault(message, op=self._op.name)

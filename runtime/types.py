@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 from mintaka.lang.kinds import ANY as ANY_KIND
-from mintaka.lang.kinds import HOST, Kind, Kinds
+from mintaka.lang.kinds import HOST, Kind, Kinds, article, named
 from mintaka.runtime.values import Function, HostObject, Value
 
 
@@ -82,6 +82,13 @@ def argument_type(annotation: Any) -> ArgType:
             tuple(kind for member in members for kind in member.accepts),
         )
     return _TYPES[origin or annotation]
+
+
+def described(value: Value) -> str:
+    """A value's kind with its article, for messages: ``a list``, ``null``, ``an image``."""
+    if isinstance(value, HostObject):
+        return article(value.type_name)
+    return named(_KINDS[type(value)])
 
 
 def kinds_named(word: str) -> Kinds:

@@ -40,7 +40,7 @@ def found(source: str, code: Code = Code.TYPE) -> list[Diagnostic]:
         ("(list.len '{:a 1})", "`list.len` wants a list as `items`, not an object."),
         ("(str.upper (if (arg 0) 1 null))", "`str.upper` wants a string as `text`, not a number or null."),
         ("(str.upper (not 1))", "`str.upper` wants a string as `text`, not a boolean."),
-        ("(with-timeout \"soon\" 1)", "`std.with_timeout` wants a number as `seconds`, not a string."),
+        ("(with-timeout \"soon\" 1)", "`std.with_timeout` takes a number of seconds, not a string."),
         ("(params (n (int 1 5) 2)) (str.upper n)", "`str.upper` wants a string as `text`, not a number."),
         ("(params (c (choice 1 2))) (str.upper c)", "`str.upper` wants a string as `text`, not a number."),
         ("(log \"first\") (for x [1] (log x)) (str.upper 5)", "`str.upper` wants a string as `text`, not a number."),

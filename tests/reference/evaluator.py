@@ -11,13 +11,15 @@ from types import FunctionType
 from typing import Any, TypeVar, cast
 
 from mintaka.lang.forms import FORMS
+from mintaka.lang.kinds import named
 from mintaka.lang.tree import Call, Data, Group, Literal, Node
 from mintaka.runtime.arguments import bind_parameters
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.errors import HostFault, OutOfFuel, ScriptError, Stopped, Thrown, TooDeep, TypeFault
 from mintaka.runtime.ops import Op, OpTable
 from mintaka.runtime.powers import Powers
-from mintaka.runtime.values import HostObject, Value, type_name
+from mintaka.runtime.types import described
+from mintaka.runtime.values import HostObject, Value
 from tests.reference.blocks import bound_in, name_of, price
 from tests.reference.core_ops import CORE_OPS, truth
 
@@ -274,7 +276,7 @@ class Evaluator:
     def _apply(self, call: Call, scope: Scope) -> Value:
         function, *args = [self.value(arg, scope) for arg in call.args]
         if not isinstance(function, FunctionType):
-            raise TypeFault(f"Only a function can be called, and this is {article(type_name(function))}.")
+            raise TypeFault(f"Only a function can be called, and this is {described(function)}.")
         return self.apply(function, *args)
 
     def _together(self, call: Call, scope: Scope) -> Value:
@@ -317,7 +319,7 @@ class Evaluator:
     def _with_timeout(self, call: Call, scope: Scope) -> Value:
         seconds = self.value(call.args[0], scope)
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-            word = article(type_name(seconds))
+            word = described(seconds)
             raise TypeFault(f"`std.with_timeout` takes a number of seconds, not {word}.")
         return self._block(call.args[1], scope)
 
@@ -329,7 +331,7 @@ class Evaluator:
             [self.value(part, scope) for part in pair.items] for pair in call.args if isinstance(pair, Group)
         ]:
             if not isinstance(key, str):
-                raise TypeFault(f"`obj.new` wants a string as key, not {article(type_name(key))}.")
+                raise TypeFault(f"`obj.new` wants a string as key, not {described(key)}.")
             result[key] = value
         return result
 
@@ -442,7 +444,7 @@ def check_types(op: Op, args: Sequence[Value]) -> None:
     for index, value in enumerate(args):
         wanted = op.parameters[min(index, len(op.parameters) - 1)]
         if not wanted.type.takes(value):
-            kinds = f"{article(wanted.type.word)} as `{wanted.name}`, not {article(type_name(value))}"
+            kinds = f"{named(wanted.type.kinds)} as `{wanted.name}`, not {described(value)}"
             raise TypeFault(f"`{op.name}` wants {kinds}.", op=op.name)
 
 
@@ -467,11 +469,6 @@ def fresh(data: Data) -> Value:
     if isinstance(data, dict):
         return {key: fresh(item) for key, item in data.items()}
     return data
-
-
-def article(word: str) -> str:
-    """A type with its article."""
-    return word if word == "null" else f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def _data(node: Node) -> Data:
