@@ -90,6 +90,8 @@ def test_what_is_wrong_is_said_in_words(source: str, words: str) -> None:
         ("(let x 1)) (let y 2))\n(let z 3", [(1, 10), (1, 21), (2, 1)]),
         ('(log "two\nlines" 1a)', [(2, 8)]),
         ('(log "two\nlines \\q")', [(2, 7)]),
+        ('(log "half a \ud800 character"\n 1)', [(1, 14)]),
+        ("(let x 1)\n(obj.new 1 (f))", [(2, 12)]),
         ("(log 1\n; (comments do not count\n     2", [(1, 1)]),
     ],
 )

@@ -1,5 +1,6 @@
 """``mintaka fmt`` as a person or a script meets it."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -9,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mintaka.server.command import app
+from mintaka.server.command.faults import CommandFault
+from mintaka.server.command.fmt import fmt
 
 UGLY = "(let x   1) ; one\n\n\n(log\n  x)\n"
 FORMATTED = "(let x 1)  ; one\n\n(log x)\n"
@@ -48,6 +51,20 @@ def test_lines_that_end_as_on_windows_are_rewritten(mintaka, tmp_path):
     script.write_bytes(FORMATTED.replace("\n", "\r\n").encode())
     assert mintaka(script).exit_code == 0
     assert script.read_bytes() == FORMATTED.encode()
+
+
+def test_a_file_that_cannot_be_replaced_stays_as_it_was(tmp_path, monkeypatch):
+    script = tmp_path / "script.mtk"
+    script.write_text(UGLY)
+
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(CommandFault, match="cannot be written: no space left on device"):
+        fmt([str(script)])
+    assert script.read_text() == UGLY
+    assert [path.name for path in tmp_path.iterdir()] == ["script.mtk"]
 
 
 def test_standard_input_is_printed_formatted(mintaka):
