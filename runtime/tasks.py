@@ -82,6 +82,7 @@ class Group:
     def cancel(self) -> None:
         """Cancel all tasks but the one that calls this, and the tasks that they wait for."""
         self._waiting = iter(())
+        self.joined.cancel()  # it may be in the queue while nobody waits for it yet
         current = asyncio.current_task()
         for task, track in self._running.items():
             if task is not current and not task.cancelling():

@@ -43,6 +43,7 @@ AT_THE_SAME_TIME = [
     (door.draw out)""",
     "[(try (par.map [1 2 3] (lambda [i] (throw i))) e e) (door.next)]",
     "(try (par.map [1 2 3] (lambda [i] (par.map [1 2 3] (lambda [i] (door.fail i))))) e (door.next))",
+    "(try (par.map [1 2 3] (lambda [i] (seq (par.map [1 2] (lambda [i] i)) (throw i)))) e (door.next))",
     "[(par.map [] (lambda [i] i)) (par.map [1 2] (lambda [i] i)) (door.next)]",
     "(list.len (par.map (list.range 1 70) (lambda [i] i)))",
 ]
