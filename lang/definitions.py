@@ -14,7 +14,7 @@ from mintaka.lang.documentation import CATEGORIES, Example, read_documentation
 from mintaka.lang.limits import allow_deep_recursion
 from mintaka.lang.names import bound_names
 from mintaka.lang.parser import parse
-from mintaka.lang.signatures import Signature
+from mintaka.lang.signatures import Argument, Signature
 from mintaka.lang.spans import HIDDEN
 from mintaka.lang.tree import Call, Group, Literal, Node, walk
 
@@ -33,7 +33,8 @@ class Definition:
     @property
     def signature(self) -> Signature:
         """The arity: exactly as many arguments as parameters."""
-        return Signature(self.name, len(self.parameters), len(self.parameters))
+        count = len(self.parameters)
+        return Signature(self.name, count, count, tuple(map(Argument, self.parameters)))
 
     @property
     def category(self) -> str:
