@@ -6,8 +6,10 @@ from typing import Any, get_args, get_origin
 
 from mintaka.capabilities.arguments import camel, field_type
 from mintaka.capabilities.diffusion.generate import Generate
+from mintaka.capabilities.files import ReadFiles, WriteFiles
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.minting import Mint
+from mintaka.capabilities.net import Http
 from mintaka.capabilities.registry import CapabilityType
 from mintaka.capabilities.registry import Method as DeclaredMethod
 from mintaka.capabilities.value import CapabilityValue
@@ -15,7 +17,7 @@ from mintaka.lang.kinds import ANY, Kind, Kinds, kinds
 from mintaka.lang.methods import Capabilities, CapabilityOp, Method, Option
 from mintaka.lang.signatures import Argument, Signature
 
-CLASSES: tuple[Any, ...] = (Mint, Generate)
+CLASSES: tuple[Any, ...] = (Mint, Generate, ReadFiles, WriteFiles, Http)
 """The classes that declare them, for commands that check a script where no server runs."""
 
 OPS: Mapping[str, CapabilityOp] = {

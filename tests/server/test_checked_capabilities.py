@@ -1,6 +1,7 @@
 """Scripts are checked against the capability types of the server before anything runs."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from mintaka.server.errors import Fault
 from mintaka.server.faults import rejected
 from mintaka.server.scripts import Checked, Source, check, op_table
 
+ROOT = Path(__file__).resolve().parents[2]
 OPS, CAPABILITIES = op_table(), checkable(declared_types())
 DRAW = '(let draw (get-capability "diffusers.generate")) '
 
@@ -93,9 +95,7 @@ def test_a_mistake_in_what_is_tried_is_a_warning_and_runs():
 
 
 def test_what_a_script_needs_and_gives_is_told_as_json():
-    source = (
-        DRAW + '(let picture (draw.textToImage "a cat")) (draw.models) (log (get-capability (arg 0))) picture'
-    )
+    source = DRAW + '(let picture (draw.textToImage "a cat")) (draw.models) (log (get-capability (arg 0))) picture'
     told = json.loads(json.dumps(checked(source).to_json()))
     assert told["ok"] is True
     assert [(each["type"], each["methods"]) for each in told["capabilities"]] == [
@@ -111,6 +111,11 @@ def test_a_script_that_cannot_be_read_has_diagnostics_only():
     told = checked("(+ 1").to_json()
     assert told["ok"] is False
     assert (told["capabilities"], told["variables"], told["result"]) == ([], [], "any")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.mtk")), ids=lambda path: path.name)
+def test_an_example_gives_no_cause_for_complaint(path):
+    assert checked(path.read_text()).diagnostics == []
 
 
 def test_methods_say_what_they_give():
