@@ -205,3 +205,11 @@ def test_every_link_leads_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert dead == []
+
+
+def test_the_security_page_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    files = set(re.findall(r"`((?:tests|fuzz)/[\w/]+\.py)`", page))
+    assert {name for name in files if not (ROOT / name).is_file()} == set()
+    written = "".join((ROOT / name).read_text() for name in files)
+    assert [name for name in re.findall(r"`(test_\w+)`", page) if f"def {name}(" not in written] == []
