@@ -29,6 +29,7 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
     def caught(error: Exception) -> ScriptError:
         """The error as a handler gets it; what ends the run goes on."""
         known = script_error(error, program.sites)
+        error.__traceback__ = None  # it would keep the data of all functions it came through
         if isinstance(known, Stopped):
             raise known
         return known

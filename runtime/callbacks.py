@@ -4,8 +4,8 @@ A callback in line costs what a call of it costs: a turn is one step of the mete
 the end of the list is one as well; the callback's body is a block with a price of its own. Where the body calls
 functions it takes a link of the depth's chain, as a function would.
 
-Where the body of `list.map` or `list.filter` comes to one expression and steps towards it, and uses no local variable
-of the function around it (which would have to become a cell), the loop is a list comprehension:
+Where the body of `list.map` or `list.filter` comes to one expression and steps towards it, uses no local variable of
+the function around it (which would have to become a cell), and makes numbers only, the loop is a list comprehension:
 
     [t7 for _, v5 in zip(tick, v3) for t6 in [v5 * v5] for t7 in [exact(t6) if t6 > 9007199254740992 else t6]]
 
@@ -19,7 +19,7 @@ from mintaka.lang.scopes import FunctionScope, Resolved, Variable
 from mintaka.runtime.accesses import Accesses
 from mintaka.runtime.calls import Calls
 from mintaka.runtime.frames import Frame, Signal
-from mintaka.runtime.lattice import BOOLEAN, LIST, NUMBER
+from mintaka.runtime.lattice import BOOLEAN, LIST, NULL, NUMBER
 from mintaka.runtime.ops import Op
 from mintaka.runtime.pynodes import Expr, Stmt
 from mintaka.runtime.writer import RETURN, Destination, boxed
@@ -97,7 +97,9 @@ class Callbacks(Accesses):
         self._loop(turn, [], item, self._turns(items))
         loop = self._frame.body[-1]
         assert isinstance(loop, ast.For)
-        comprehension = self._comprehension(loop, result)
+        # What a comprehension makes is in no variable until it is done, so it may hold nothing that takes memory.
+        light = op == "list.filter" or self._facts.of(body).only(NUMBER | BOOLEAN | NULL)
+        comprehension = self._comprehension(loop, result) if light else None
         if comprehension is not None:
             self._frame.body[-2:] = [self._at.assign(result, comprehension)]
         return self._at.name(result)

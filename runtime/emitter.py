@@ -314,6 +314,7 @@ class Emitter(Callbacks):
         each = self._value(items)
         if not self._facts.of(items).only(LIST):
             each = self._at.call(self._helper("items"), [each])
+        each = self._named(each)  # in a variable, where the census sees it
         item = self._symbol("t")
 
         def turn() -> None:
