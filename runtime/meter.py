@@ -74,7 +74,7 @@ class Meter:
     def memory(self) -> int:
         """The most bytes of data alive at once that is known of; garbage counts until a census tells."""
         of_this_round = (ROUND - self._round - self._left) * self._bytes_per_tick
-        return max(self._most_seen, self._allocated + of_this_round)
+        return min(max(self._most_seen, self._allocated + of_this_round), self._memory)
 
     @property
     def _left(self) -> int:

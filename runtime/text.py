@@ -8,6 +8,12 @@ from mintaka.lang.limits import MAX_DEPTH
 from mintaka.runtime.errors import TypeFault
 from mintaka.runtime.values import HostObject, Number, Value
 
+_PIECE = 1024
+"""Items that are paid for at a time: between payments other work may be let on."""
+
+_LEAST = 16
+"""What the shortest list costs: lists of lists may be read again and again, as often as there are ways to them."""
+
 Spend = Callable[[int], None]
 """Pays for so many characters before they are built; raises when that is too many."""
 
@@ -65,8 +71,11 @@ def scalar_text(value: Value) -> str:
 def _list_text(items: list[Value], pieces: list[str], spend: Spend, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise TypeFault("This list is nested too deeply to be written as text, or contains itself.")
-    spend(len(items))
+    if len(items) < _LEAST:
+        spend(_LEAST - len(items))
     for index, item in enumerate(items):
+        if not index & _PIECE - 1:
+            spend(min(_PIECE, len(items) - index))
         if index:
             pieces.append(",")
         if isinstance(item, list):

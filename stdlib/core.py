@@ -4,7 +4,7 @@ import math
 import re
 
 from mintaka.lang.numbers import number
-from mintaka.runtime.errors import HostFault, Thrown
+from mintaka.runtime.errors import HostFault, Thrown, TypeFault
 from mintaka.runtime.ops import op
 from mintaka.runtime.run import Run
 from mintaka.runtime.text import to_text
@@ -99,7 +99,10 @@ def to_number(run: Run, value: Value) -> Number:
         return value
     if isinstance(value, list):
         value = to_text(value, run.build)
-    return _parsed(value.strip(WHITESPACE)) if isinstance(value, str) else math.nan
+    if not isinstance(value, str):
+        return math.nan
+    run.charge(len(value) >> 6)
+    return _parsed(value.strip(WHITESPACE))
 
 
 _DECIMAL = re.compile(r"[+-]?(?:Infinity|(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)")
@@ -209,7 +212,11 @@ def throw(run: Run, value: Value) -> None:
     > (try (throw "no cat") e e)
     "no cat"
     """
-    raise Thrown(to_text(value, run.build), value)
+    try:
+        message = to_text(value, run.build)
+    except TypeFault:  # it contains itself: it can be thrown and caught all the same
+        message = "A list that cannot be written as text was thrown."
+    raise Thrown(message, value)
 
 
 @op("std.call_method", label="call method")

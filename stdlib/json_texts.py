@@ -13,8 +13,13 @@ from mintaka.runtime.run import Run
 from mintaka.runtime.text import number_text
 from mintaka.runtime.values import Function, HostObject, Number, Value
 from mintaka.stdlib.objects import ordered
+from mintaka.stdlib.pieces import SLOW_PIECE
 
-_QUIET = re.compile(r'"(?:[^"\\]|\\.)*"|[^\[\]{}"]+', re.DOTALL)
+_LEAST = 16
+"""Cells that the shortest list or object costs: it may be written as often as there are ways to it."""
+
+_QUIET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[^\[\]{}"]++', re.DOTALL)
+"""Everything but the brackets of a JSON text: linear in its length, even where no text in it is ever closed."""
 
 
 @op("json.parse", label="parse JSON")
@@ -75,10 +80,9 @@ def _write(run: Run, value: Value, pieces: list[str], depth: int) -> None:
     if depth > MAX_DEPTH:
         raise TypeFault("This value is nested too deeply to be written as JSON, or contains itself.")
     if isinstance(value, list):
-        run.build(len(value) + 2)
         _write_all(run, "[", [("", item) for item in value], "]", pieces, depth)
     elif isinstance(value, dict):
-        run.build(2 * len(value) + 2)
+        run.build(sum(map(len, value)))
         _write_all(run, "{", [(_quoted(key) + ":", item) for key, item in ordered(value)], "}", pieces, depth)
     elif isinstance(value, HostObject):
         _write(run, dict(value.fields()), pieces, depth + 1)
@@ -91,8 +95,11 @@ def _write(run: Run, value: Value, pieces: list[str], depth: int) -> None:
 def _write_all(
     run: Run, opener: str, items: list[tuple[str, Value]], closer: str, pieces: list[str], depth: int
 ) -> None:
+    run.build(max(_LEAST - len(items), 0))
     pieces.append(opener)
     for index, (key, item) in enumerate(items):
+        if not index & SLOW_PIECE - 1:
+            run.build(min(SLOW_PIECE, len(items) - index))
         pieces.append(("," if index else "") + key)
         _write(run, item, pieces, depth + 1)
     pieces.append(closer)

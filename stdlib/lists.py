@@ -1,7 +1,7 @@
 """``list.*``: lists are mutable and shared; `push pop shift unshift splice set` change them, the others do not."""
 
 from functools import cmp_to_key
-from itertools import chain
+from itertools import chain, islice
 
 from mintaka.runtime.errors import ArityError, HostFault
 from mintaka.runtime.ops import op
@@ -9,6 +9,7 @@ from mintaka.runtime.run import Run
 from mintaka.runtime.text import to_text
 from mintaka.runtime.values import Function, Ordering, Value, same, truthy
 from mintaka.stdlib.indices import element, position
+from mintaka.stdlib.pieces import SLOW_PIECE, pieces
 
 MOST_PADDING = 1_000_000
 """Nulls that `list.set` puts between the end of a list and an index beyond it."""
@@ -130,8 +131,12 @@ def list_slice(run: Run, items: list[Value], start: float, end: float = float("i
     [2 3]
     """
     first, last = position(start, len(items)), position(end, len(items))
-    run.build(max(0, last - first))
-    return items[first:last]
+    count = max(0, last - first)
+    run.allocate(count)
+    result: list[Value] = []
+    for start_, end_ in pieces(run, count):
+        result += items[first + start_ : first + end_]
+    return result
 
 
 @op("list.splice", label="splice")
@@ -157,8 +162,13 @@ def list_concat(run: Run, *lists: Value) -> list[Value]:
     [1 2 3 4]
     """
     parts = [part if isinstance(part, list) else [part] for part in lists]
-    run.build(sum(map(len, parts)))
-    return list(chain.from_iterable(parts))
+    count = sum(map(len, parts))
+    run.allocate(count)
+    result: list[Value] = []
+    everything = chain.from_iterable(parts)
+    for start, end in pieces(run, count):
+        result += islice(everything, end - start)
+    return result
 
 
 @op("list.range", label="range")
@@ -171,8 +181,12 @@ def list_range(run: Run, start: float, end: float) -> list[Value]:
     first, last = element(start), element(end)
     if first is None or last is None:
         raise HostFault("`list.range` goes from one whole number that is not negative to another.", kind="limit")
-    run.build(max(0, last - first + 1))
-    return list(range(first, last + 1))
+    count = max(0, last - first + 1)
+    run.allocate(count)
+    result: list[Value] = []
+    for begin, stop in pieces(run, count):
+        result += range(first + begin, first + stop)
+    return result
 
 
 @op("list.includes", label="includes")
@@ -182,10 +196,11 @@ def list_includes(run: Run, items: list[Value], value: Value) -> bool:
     > (list.includes [1 2] 2)
     true
     """
-    run.charge(len(items) >> 5)
-    if value != value:
-        return any(item != item for item in items)
-    return any(same(item, value) for item in items)
+    for start, end in pieces(run, len(items), rate=5, size=SLOW_PIECE):
+        for item in items[start:end]:
+            if same(item, value) or (value != value and item != item):
+                return True
+    return False
 
 
 @op("list.reverse", label="reverse")
@@ -195,8 +210,12 @@ def list_reverse(run: Run, items: list[Value]) -> list[Value]:
     > (list.reverse [1 2 3])
     [3 2 1]
     """
-    run.build(len(items))
-    return items[::-1]
+    run.allocate(len(items))
+    result: list[Value] = []
+    last = len(items)
+    for start, end in pieces(run, last):
+        result += items[last - end : last - start][::-1]
+    return result
 
 
 @op("list.sort", label="sort")
@@ -213,7 +232,7 @@ def list_sort(run: Run, items: list[Value], compare: Value = None) -> list[Value
     run.charge(count * count.bit_length() >> 3)
     if compare is None:
         # In order of UTF-16 code units, as everywhere where ECMAScript sorts texts.
-        return sorted(items, key=lambda item: to_text(item, run.build).encode("utf-16-be", "surrogatepass"))
+        return sorted(items, key=lambda item: _sort_key(run, item))
     if isinstance(compare, Ordering):
         return sorted(items, key=compare)
     if not isinstance(compare, Function):
@@ -226,7 +245,14 @@ def list_sort(run: Run, items: list[Value], compare: Value = None) -> list[Value
         result = run.apply(compare, a, b)
         return (result > 0) - (result < 0) if isinstance(result, int | float) else 0
 
-    return sorted(items, key=cmp_to_key(order))
+    keyed = list(map(cmp_to_key(order), items))  # in a variable, where the census sees it
+    return [key.obj for key in sorted(keyed)]
+
+
+def _sort_key(run: Run, item: Value) -> bytes:
+    text = to_text(item, run.build)
+    run.allocate(len(text) >> 2)
+    return text.encode("utf-16-be", "surrogatepass")
 
 
 @op("list.map", label="map")
@@ -237,7 +263,10 @@ def list_map(run: Run, items: list[Value], each: Function) -> list[Value]:
     [2 4 6]
     """
     run.allocate(len(items))
-    return [run.apply(each, item) for item in run.metered(items)]
+    result: list[Value] = []
+    for item in run.metered(items):
+        result.append(run.apply(each, item))
+    return result
 
 
 @op("list.filter", label="filter")
@@ -248,7 +277,11 @@ def list_filter(run: Run, items: list[Value], test: Function) -> list[Value]:
     [2 3]
     """
     run.allocate(len(items))
-    return [item for item in run.metered(items) if truthy(run.apply(test, item))]
+    result: list[Value] = []
+    for item in run.metered(items):
+        if truthy(run.apply(test, item)):
+            result.append(item)
+    return result
 
 
 @op("list.find", label="find")

@@ -5,6 +5,7 @@ from mintaka.runtime.run import Run
 from mintaka.runtime.text import to_text
 from mintaka.runtime.values import Value
 from mintaka.stdlib.indices import position
+from mintaka.stdlib.pieces import SLOW_PIECE, pieces
 from mintaka.stdlib.whitespace import WHITESPACE
 
 
@@ -37,7 +38,11 @@ def str_join(run: Run, items: list[Value], separator: str) -> str:
     > (str.join [1 2 3] ", ")
     "1, 2, 3"
     """
-    texts = ["" if item is None else to_text(item, run.build) for item in items]
+    texts: list[str] = []
+    for start, end in pieces(run, len(items), size=SLOW_PIECE):
+        run.allocate(end - start)
+        for item in items[start:end]:
+            texts.append("" if item is None else to_text(item, run.build))
     _afford(run, sum(map(len, texts)) + len(separator) * len(texts))
     return separator.join(texts)
 
@@ -50,6 +55,8 @@ def str_split(run: Run, text: str, separator: str) -> list[Value]:
     ["a" "b" "c"]
     """
     run.build(2 * len(text) if not separator else len(text) + 8 * text.count(separator))
+    if not separator and not text.isascii():
+        run.allocate(8 * len(text))  # each is a text of its own
     return list(text.split(separator) if separator else text)
 
 
