@@ -118,7 +118,9 @@ class RunJournal:
         columns = [journal.c[name] for name in COLUMNS]
         with self._database.read() as tx:
             found = tx.execute(select(*columns).where(journal.c.run == self._run).order_by(journal.c.seq))
-            rows: list[Row] = [(each[0], each[1], each[2], each[3], each[4], each[5]) for each in found]
+            rows: list[Row] = [
+                (each.position, each.kind, each.what, each.digest, each.outcome, each.seconds) for each in found
+            ]
         self._written = len(rows)
         return rows
 
