@@ -59,6 +59,8 @@ def _look_into(value: object) -> tuple[int, Iterable[object] | None]:
     """What a value takes by itself, and the values in it."""
     if isinstance(value, str):
         return 8 * (8 + len(value)), None
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], tuple):
+        return 0, None  # a link of the depth's chain: no value of a script is a tuple
     if isinstance(value, list | tuple):
         return 8 * (8 + len(value)), value
     if isinstance(value, dict):
