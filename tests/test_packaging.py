@@ -53,6 +53,10 @@ def test_it_carries_the_model_and_the_page(wheel: zipfile.ZipFile, folder: str) 
     assert files - set(wheel.namelist()) == set()
 
 
+def test_it_carries_the_grammar_and_the_prelude(wheel: zipfile.ZipFile) -> None:
+    assert {"mintaka/lang/grammar.lark", "mintaka/stdlib/prelude.mtk"} <= set(wheel.namelist())
+
+
 def test_it_carries_nothing_that_only_developers_need(wheel: zipfile.ZipFile) -> None:
     unwanted = ("tests/", "recipe/", "node_modules", "__pycache__", "web/src", ".ts")
     assert [name for name in wheel.namelist() if any(part in name for part in unwanted)] == []
