@@ -32,10 +32,10 @@ ROUND = 4096
 class Meter:
     """Counts fuel and the growth of data.
 
-    ``pause`` is called at the end of every slice, the first of at most ``slice_length`` units, and when a charge exceeds
-    what is left of one; it says how many units the next slice should have. ``census`` measures the bytes of live script data;
-    it is asked only when what was allocated since could exceed the budget. ``bytes_per_tick`` is what generated code
-    may make for a unit of fuel without accounting for it.
+    ``pause`` is called at the end of every slice, the first of at most ``slice_length`` units, and when a charge
+    exceeds what is left of one; it says how many units the next slice should have. ``census`` measures the bytes of
+    live script data; it is asked only when what was allocated since could exceed the budget. ``bytes_per_tick`` is what
+    generated code may make for a unit of fuel without accounting for it.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """How much of an event loop's time scripts get, and in which order: the rest belongs to connections.
 
-In every turn of the loop scripts run for `TURN_S` altogether, however many there are. Who is at work when that is used
-up waits in line, and each turn of the loop lets the first of the line go on. So whatever else the loop has to do waits
-for one script at most, and scripts share what is left among them alike.
+In a turn of the loop scripts run for `TURN_S` altogether, however many there are. Who is at work when that is used up
+waits in line, and every few turns of the loop the first of the line goes on. So whatever else the loop has to do waits
+for one script at most, not for all, and scripts share what is left among them alike.
 """
 
 import asyncio
@@ -13,6 +13,10 @@ from weakref import WeakKeyDictionary
 
 TURN_S = 0.001
 """Seconds of script code in one turn of the event loop: more would delay answers, less be spent on turning."""
+
+
+TURNS_BETWEEN = 4
+"""Turns of the loop from one script's turn to the next: about as many as reading and answering a message takes."""
 
 
 class Pace:
@@ -26,6 +30,7 @@ class Pace:
         self._line: deque[asyncio.Future[None]] = deque()
         self._used = 0.0
         self._scheduled = False
+        self._until_next = 0
 
     def begin(self) -> None:
         """Script code goes on."""
@@ -56,6 +61,11 @@ class Pace:
         """A turn of the loop begins."""
         self._scheduled = False
         self._used = 0.0
+        if self._until_next and self._line:
+            self._until_next -= 1
+            self._schedule()
+            return
+        self._until_next = TURNS_BETWEEN - 1
         while self._line:
             place = self._line.popleft()
             if not place.done():  # one that is done was cancelled

@@ -1,4 +1,4 @@
-"""Long work in pieces, each paid before it is done: so other work is let on between them, however large the whole is."""
+"""Long work in pieces, each paid before it is done, so that other work is let on between them."""
 
 from collections.abc import Iterator
 
