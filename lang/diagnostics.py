@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mintaka.lang.excerpts import excerpt
 from mintaka.lang.spans import Span
 
 
@@ -76,13 +77,10 @@ class Diagnostic:
     def render(self, source: str) -> str:
         """The line it stands in with carets below, the message and the suggestion, for a terminal."""
         end = f"{self.severity.value}: {self.message}" + (f"\n{self.hint}" if self.hint else "")
-        lines = source.splitlines()
-        if not 1 <= self.span.line <= len(lines):
+        shown = excerpt(source, self.span)
+        if shown is None:
             return f"{end}      [{self.code.value}, {self.span}]"
-        line = lines[self.span.line - 1]
-        start = self.span.column - 1
-        stop = self.span.end_column - 1 if self.span.end_line == self.span.line else len(line)
-        carets = "".join("\t" if char == "\t" else " " for char in line[:start]) + "^" * max(1, stop - start)
+        line, carets = shown
         return f"{line}\n{carets}\n{end}      [{self.code.value}, line {self.span.line}]"
 
 

@@ -30,6 +30,13 @@ class Span(NamedTuple):
             "end_column": self.end_column,
         }
 
+    def cut(self, source: str) -> str:
+        """What stands there in the text ``source``."""
+        lines = source.split("\n")[self.line - 1 : self.end_line]
+        lines[-1] = lines[-1][: self.end_column - 1]
+        lines[0] = lines[0][self.column - 1 :]
+        return "\n".join(lines)
+
     def to(self, other: "Span") -> "Span":
         """From the beginning of this span to the end of ``other``."""
         return Span(self.line, self.column, other.end_line, other.end_column, self.path)

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("mintaka", deadline=None)  # how fast the machine is decides no test
+settings.load_profile("mintaka")
 
 STEPS = 2
 """Denoising steps of pictures in tests: enough to see progress, quick enough to wait for."""

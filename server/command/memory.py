@@ -83,15 +83,7 @@ def forms(source: str) -> list[str]:
     tree = _read(source)
     if not (isinstance(tree, Call) and tree.op == "std.seq" and tree.span == tree.head and len(tree.args) > 1):
         return [source]
-    lines = source.splitlines()
-    parts = []
-    for form in tree.args:
-        span = form.span
-        held = lines[span.line - 1 : span.end_line]
-        held[-1] = held[-1][: span.end_column - 1]
-        held[0] = held[0][span.column - 1 :]
-        parts.append("\n".join(held))
-    return parts
+    return [form.span.cut(source) for form in tree.args]
 
 
 def _read(source: str) -> Node | None:

@@ -149,17 +149,18 @@ def error_text(error: "RemoteError", source: str, name: str, *, lines_before: in
 
 def place_text(place: Mapping[str, object], source: str, name: str, lines_before: int = 0) -> str:
     """A diagnostic for a person: the message, the line with a caret, and what to try."""
+    from mintaka.lang.excerpts import excerpt
+    from mintaka.lang.spans import Span
+
     message, hint = place.get("message"), place.get("hint")
     line, column = _lower(place.get("line"), lines_before), place.get("column")
-    lines = source.splitlines()
-    parts: list[str] = []
-    if isinstance(line, int) and isinstance(column, int) and 1 <= line <= len(lines):
+    parts = [f"{name}: {message}"]
+    if isinstance(line, int) and isinstance(column, int):
         end_line, end_column = _lower(place.get("end_line"), lines_before), place.get("end_column")
         width = end_column - column if end_line == line and isinstance(end_column, int) else 1
-        shown = lines[line - 1].replace("\t", " ")
-        parts += [f"{name}:{line}:{column}: {message}", f"  {shown}", "  " + " " * (column - 1) + "^" * max(1, width)]
-    else:
-        parts.append(f"{name}: {message}")
+        shown = excerpt(source, Span(line, column, line, column + width))
+        if shown is not None:
+            parts = [f"{name}:{line}:{column}: {message}", f"  {shown[0]}", f"  {shown[1]}"]
     if hint:
         parts.append(f"  hint: {hint}")
     return "\n".join(parts)
