@@ -28,7 +28,7 @@ from mintaka.runtime.values import Function, HostObject, Value
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-MOST_CELLS = 1_000_000
+MOST_CELLS = 100_000
 """Values, and pieces of 64 characters of texts, that the arguments or the result of one effect may hold."""
 
 MARK = "$"
