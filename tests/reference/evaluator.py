@@ -434,6 +434,10 @@ class Evaluator:
             except Exception:
                 raise ScriptError("Something went wrong inside an op; the script is not to blame.") from None
 
+    def time(self) -> float:
+        """The time, as UTC epoch seconds."""
+        return self.powers.clock()
+
     def emit(self, kind: str, data: Any) -> None:
         """Tell whoever watches."""
         self.powers.emit(kind, data)
