@@ -7,6 +7,7 @@ temporary name in its own folder, flushed, and renamed, so a reader finds the ol
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -89,12 +90,13 @@ class Folder:
     def write(self, path: Sequence[str], data: bytes) -> None:
         """Write a file, in place of one of that name; its folder is made where it is missing. Raises `NoSuchFile`."""
         with self._folder(path[:-1], make=True) as folder, _told("write a file"):
-            name, temporary = path[-1], f".{os.urandom(8).hex()}.part"
+            name = path[-1]
             with contextlib.suppress(FileNotFoundError):
                 if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                     raise _none("what is there is no plain file")
+            temporary, descriptor = _new_file(folder)
             try:
-                with os.fdopen(os.open(temporary, _CREATE, 0o644, dir_fd=folder), "wb") as file:
+                with os.fdopen(descriptor, "wb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
@@ -140,6 +142,15 @@ class Folder:
             yield file
         finally:
             os.close(file)
+
+
+def _new_file(folder: int) -> tuple[str, int]:
+    """A new file in a folder under a name that nothing has, as another writer's or a crashed one's has its own."""
+    for number in itertools.count():
+        name = f".{number}.part"
+        with contextlib.suppress(FileExistsError):
+            return name, os.open(name, _CREATE, 0o644, dir_fd=folder)
+    raise AssertionError("counting has no end")
 
 
 def _none(why: str) -> NoSuchFile:
