@@ -31,6 +31,15 @@ else:
 class HostObject(ABC):
     """An opaque value of the host: a capability, an image. A script can hold it, read its fields, call its methods."""
 
+    def __init_subclass__(cls) -> None:
+        """Refuse operators: generated code reads ``object[key]`` of what may turn out to be a host object.
+
+        Raises `TypeError` for a class that defines subscripts.
+        """
+        for name in ("__getitem__", "__setitem__"):
+            if getattr(cls, name, None) is not None:
+                raise TypeError(f"{cls.__name__} defines {name}, which scripts could reach; give it a method instead")
+
     @property
     @abstractmethod
     def type_name(self) -> str:

@@ -15,6 +15,7 @@ from mintaka.lang.parser import parse
 from mintaka.lang.tree import Node, from_json
 from mintaka.runtime.compiler import compile_tree, emit
 from mintaka.runtime.ops import OpTable
+from mintaka.runtime.values import HostObject
 from mintaka.runtime.whitelist import ALLOWED, NotAllowed, assert_allowed
 from tests.strategies import TREES
 
@@ -106,3 +107,8 @@ def test_anything_else_is_refused(code: str) -> None:
 def test_generated_code_has_no_builtins() -> None:
     program = compile_tree(parse("(+ 1 2)"), OPS)
     assert set(program.code.co_names) <= {"outer"}
+
+
+def test_a_host_object_cannot_have_subscripts_that_scripts_would_reach() -> None:
+    with pytest.raises(TypeError, match="__getitem__"):
+        type("Leaky", (HostObject,), {"__getitem__": lambda self, key: "secret"})
