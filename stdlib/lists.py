@@ -2,6 +2,7 @@
 
 from functools import cmp_to_key
 from itertools import chain, islice
+from typing import Any
 
 from mintaka.runtime.errors import ArityError, HostFault
 from mintaka.runtime.ops import op
@@ -245,7 +246,7 @@ def list_sort(run: Run, items: list[Value], compare: Value = None) -> list[Value
         result = run.apply(compare, a, b)
         return (result > 0) - (result < 0) if isinstance(result, int | float) else 0
 
-    keyed = list(map(cmp_to_key(order), items))  # in a variable, where the census sees it
+    keyed: list[Any] = list(map(cmp_to_key(order), items))  # in a variable, where the census sees it
     return [key.obj for key in sorted(keyed)]
 
 
