@@ -119,13 +119,14 @@ def pings() -> None:
 
 
 async def slices(program: Program) -> list[float]:
-    """Milliseconds between two turns of the event loop while a program runs."""
+    """Milliseconds of processor time between two turns of the event loop while a program runs."""
     gaps: list[float] = []
     task = asyncio.create_task(execute(program, budget=Budget(), powers=POWERS))
-    last = began = time.perf_counter()
-    while last - began < SECONDS and not task.done():
+    began = time.perf_counter()
+    last = time.thread_time()
+    while time.perf_counter() - began < SECONDS and not task.done():
         await asyncio.sleep(0)
-        now = time.perf_counter()
+        now = time.thread_time()
         gaps.append((now - last) * 1000)
         last = now
     task.cancel()
