@@ -474,7 +474,7 @@ class Emitter(Callbacks):
         elif resolved.op in COMPARISONS:
             value = self._comparison(resolved)
         elif resolved.op == "not":
-            value = self._at.negate(self._test(args[0]))
+            value = self._at.negate(self._test(resolved.args[0]))
         elif resolved.op == COMPARATOR and len(args) == 2 and args[1].function in self._calls.comparators:
             value = self._sorted(op, resolved)
         return value if value is not None else self._call(resolved, op, into, wanted)

@@ -305,10 +305,11 @@ class Inference(Conditions):
             types[index] = self._expect(arg, kinds, types[index]) if settled else types[index].narrowed(kinds)
         if resolved.op in "+-*/%" and len(args) >= 2:
             return self._arithmetic(resolved, types)
-        if len(args) == 2 and args[1].function in self._calls.comparators:
-            self._order(args[1].function, self._items(types[0]))
+        callback = resolved.args[-1].function if resolved.args else None
+        if callback is not None and callback in self._calls.comparators:
+            self._order(callback, self._items(types[0]))
         if resolved.op == "list.range" and settled:
-            self._affordable(args[1], types)
+            self._affordable(resolved.args[1], types)
         return op_type(self, op, self._made(resolved), types)
 
     def _affordable(self, end: Resolved, types: Sequence[Type]) -> None:
