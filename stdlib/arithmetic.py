@@ -111,6 +111,8 @@ def _power(base: Number, exponent: Number) -> Number:
     try:
         result = float(base) ** float(exponent)
     except OverflowError:
+        if base < 0 and exponent % 1:
+            return math.nan
         return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
     except ZeroDivisionError:
         return math.copysign(math.inf, base) if exponent % 2 == 1 else math.inf
