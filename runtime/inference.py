@@ -279,7 +279,7 @@ class Inference(Conditions):
         found, ends = NULLS if not resolved.args else NOTHING, None
         for arg in resolved.args:
             found = self.join(found, self._visit(arg))
-            ends = self._meet(ends, self._env)
+            ends = self._meet(ends, None if self._env is None else dict(self._env))
         self._env = ends if resolved.args else self._env
         return found
 
