@@ -43,8 +43,8 @@ async def execute(
 
     With a ``journal`` the run is durable: given the journal of a run that was cut off, this goes on where that stopped,
     and does nothing a second time. ``codec`` says how the host's objects are kept in it; without one they are refused.
-    Raises `Diverged` where the script, the arguments or the budget are not those that the journal was begun with, or the
-    run goes another way than it did.
+    Raises `Diverged` where the script, the arguments or the budget are not those that the journal was begun with, or
+    the run goes another way than it did.
     """
     allow_deep_recursion()
     run = Run(
