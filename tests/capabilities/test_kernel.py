@@ -83,7 +83,7 @@ def test_a_chain_has_an_end(world: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", [{"compute": 0}, {"compute": "5"}, {"uses": 1.5}, {"uses": True}, {"bytes": 1}, [], ""]
+    "limits", [{"compute": 0}, {"compute": "5"}, {"uses": 1.5}, {"uses": True}, {"bytes": 0}, [], ""]
 )
 def test_limits_that_make_no_sense_are_refused(world: Any, limits: object) -> None:
     top = root(world)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.images import Image
+from mintaka.capabilities.principals import Principals
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.budget import Used
 from mintaka.runtime.errors import HostFault
@@ -20,6 +21,7 @@ from mintaka.server.settings import Limits
 from mintaka.server.tokens import Tokens
 from mintaka.server.wire import Wire
 from mintaka.storage.blobs import Blobs
+from mintaka.storage.database import Database
 
 PNG = b"\x89PNG and so on"
 
@@ -42,7 +44,9 @@ def blobs(tmp_path):
 
 @pytest.fixture
 def wire(blobs):
-    return Wire(Assets(blobs, bytes(32), Tokens({})), Limits(json_nodes=200))
+    principals = Principals(Database("sqlite://"), clock=lambda: 0.0, token_bytes=bytes)
+    assets = Assets(blobs, bytes(32), Tokens("owner's", principals), owns=lambda principal, asset: False)
+    return Wire(assets, Limits(json_nodes=200))
 
 
 def finite(value):
