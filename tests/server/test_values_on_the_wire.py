@@ -126,5 +126,5 @@ def test_a_preview_is_a_data_url_in_json_and_bytes_in_msgpack(wire):
 
 
 def test_the_end_of_a_job_tells_its_result_and_what_it_used(wire):
-    told = wire.event("done", {"outcome": Outcome([1], Used(5, 1, 0.5))}, handles(), binary=False)
-    assert told == {"result": [1], "used": {"fuel": 5, "calls": 1, "seconds": 0.5}}
+    told = wire.event("done", {"outcome": Outcome([1], Used(5, 1, 0.5, memory=64))}, handles(), binary=False)
+    assert told == {"result": [1], "used": {"fuel": 5, "calls": 1, "seconds": 0.5, "memory": 64}}
