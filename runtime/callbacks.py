@@ -30,9 +30,6 @@ class Callbacks(Accesses):
 
     _calls: Calls
 
-    def _value(self, resolved: Resolved, into: str | None = None, *, loose: bool = False) -> Expr:
-        raise NotImplementedError
-
     def _test(self, resolved: Resolved) -> Expr:
         raise NotImplementedError
 

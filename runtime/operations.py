@@ -5,6 +5,7 @@ What Python gets wrong for scripts, and what is emitted because of it:
 * ``True + 1`` and ``"a" < "b"`` are fine in Python: operands that may be no numbers are tested first (`_guard`);
 * integers grow without bounds: a result that may pass ±2^53 is tested and made a double (`exact`). Inference bounds
   most counters (`mintaka.runtime.trips`) and signs, so that often one comparison is left, or none;
+* a sum of products without signs is tested once, at its end: a product beyond 2^53 makes the sum so (`_scaled_sum`);
 * zero times a negative integer is minus zero: a product that may be zero with a negative factor goes through the op;
 * ``%`` has the sign of the divisor in Python, of the dividend in scripts: only what is known or found to be not
   negative by a positive divisor is in line;
@@ -17,6 +18,7 @@ from itertools import pairwise
 
 from mintaka.lang.numbers import MAX_INTEGER
 from mintaka.lang.scopes import Resolved
+from mintaka.lang.tree import Literal
 from mintaka.runtime.facts import Facts
 from mintaka.runtime.lattice import (
     ALL,
@@ -57,6 +59,10 @@ class Operations(Writer):
     _ops: OpTable
     _facts: Facts
 
+    def _value(self, resolved: Resolved, into: str | None = None, *, loose: bool = False) -> Expr:
+        """What ``resolved`` needs in front is emitted; gives the expression for its value: the emitter's work."""
+        raise NotImplementedError
+
     def _guard(self, op: str, index: int, value: Expr, found: Type, kinds: int) -> None:
         """Refuse ``value``, a name, as argument ``index`` of ``op`` unless it is of these kinds."""
         if found.only(kinds):
@@ -76,6 +82,10 @@ class Operations(Writer):
         name, types = resolved.op, [self._facts.of(arg) for arg in resolved.args]
         if any(not found.kinds & NUMBER for found in types) or (name in "%/" and len(types) != 2):
             return None
+        if name == "+":
+            total = self._scaled_sum(resolved, types, into)
+            if total is not None:
+                return total
         values = self._all(resolved.args, loose=True)
         if name in "%/":
             return self._division(name, values, types)
@@ -87,6 +97,42 @@ class Operations(Writer):
             total = self._step(name, total, value, known, step, square, into if index == len(values) else None)
             known = clamped(arithmetic(name, known, step, square=square))
         return total
+
+    def _scaled_sum(self, resolved: Resolved, types: Sequence[Type], into: str | None) -> Expr | None:
+        """``a * b + c`` or ``a * b + c * d`` of variables, where only the end needs a test; else ``None``.
+
+        Of integers without signs a sum is beyond 2^53 if a part of it is; it is computed anew then, step by step. Where
+        one part is a double, Python rounds the other as it adds them, which is what would have become of it before.
+        """
+        if len(types) != 2 or not all(self._unsigned(arg) for arg in resolved.args):
+            return None
+        spans = []
+        for arg, found in zip(resolved.args, types, strict=True):
+            spans.append(arithmetic("*", *map(self._facts.of, arg.args)) if arg.op == "*" else found)
+        if not any(span.high > MAX_INTEGER for span in spans) or not all(span.kinds & INT for span in spans):
+            return None
+        parts = [
+            [self._named(self._value(factor)) for factor in (arg.args if arg.op == "*" else [arg])]
+            for arg in resolved.args
+        ]
+        quick = [part[0] if len(part) == 1 else self._at.binary(ast.Mult(), *part) for part in parts]
+        exact = [part[0] if len(part) == 1 else self._at.call(self._helper("op:*"), part) for part in parts]
+        if into is None or any(into == _name(factor) for part in parts for factor in part):
+            into = self._temporary()
+        self._store(into, self._at.binary(ast.Add(), *quick))
+        value = self._at.name(into)
+        repaired = self._at.assign(into, self._at.call(self._helper("op:+"), exact))
+        self._do(self._at.if_(self._at.compare(ast.Gt(), value, MAX_INTEGER), [repaired], []))
+        return value
+
+    def _unsigned(self, arg: Resolved) -> bool:
+        """Whether ``arg`` is a variable, a literal or a product of two, of numbers whose integers have no signs."""
+        factors = [arg]
+        if arg.op == "*" and len(arg.args) == 2 and self._ops.standard("*"):
+            factors = list(arg.args)
+        found = [self._facts.of(factor) for factor in factors]
+        simple = all(isinstance(factor.node, Literal) or factor.op == "std.var" for factor in factors)
+        return simple and all(each.only(NUMBER) and each.kinds & INT and each.low >= 0 for each in found)
 
     def _numbers(self, name: str, values: Sequence[Expr], types: Sequence[Type]) -> list[Expr]:
         """Operands that are certainly numbers."""
