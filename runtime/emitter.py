@@ -189,11 +189,11 @@ class Emitter(Callbacks):
     def _both(self, resolved: Resolved, part: Callable[[Resolved], Expr]) -> Expr:
         """``and`` and ``or``: a Python operator where no part needs statements, else one ``if`` for each."""
         self._open(resolved)
-        pieces = []
+        pieces: list[tuple[list[Stmt], Expr]] = []
         for arg in resolved.args:
             outer, self._frame.body = self._frame.body, []
             value = part(arg)
-            pieces.append((self._frame.body, value))
+            pieces.append((self._frame.body, value) if not pieces else self._guarded(self._frame.body, value))
             self._frame.body = outer
         self._do(*pieces[0][0])
         if not any(needs for needs, _ in pieces[1:]):
@@ -206,6 +206,23 @@ class Emitter(Callbacks):
             step = [*needs, *self._block(lambda value=value: self._assign(name, value))]  # type: ignore[misc]
             self._do(self._at.if_(undecided, step, []))
         return self._at.name(name)
+
+    def _guarded(self, needs: list[Stmt], value: Expr) -> tuple[list[Stmt], Expr]:
+        """Guards in front of a part of ``and`` or ``or`` go into its expression, where there is nothing else in front.
+
+        Then the whole stays one expression, of whose comparisons CPython makes jumps.
+        """
+        checks = {name for helper, name in self.helpers.items() if helper.startswith("check:")}
+        guards = []
+        for need in needs:
+            match need:
+                case ast.If(
+                    test=test, body=[ast.Expr(value=ast.Call(func=ast.Name(id=name)) as refuse)], orelse=[]
+                ) if name in checks:
+                    guards.append(self._at.all([test, refuse]))  # a check raises or gives null
+                case _:
+                    return needs, value
+        return [], self._at.any([*guards, value])
 
     def _literal(self, data: Data) -> Expr:
         """A literal; lists and objects are made afresh each time."""
