@@ -60,7 +60,9 @@ def _go_on(pace: Pace, how: Callable[..., Any], *given: object) -> Any:
 
 def wait(awaitable: Awaitable[T]) -> T:
     """Park this fiber until ``awaitable`` is done; gives its result or raises its error."""
-    result: T = current_fiber().parent.switch(awaitable)
+    parent = current_fiber().parent
+    assert parent is not None, "a fiber that runs was started by another greenlet"
+    result: T = parent.switch(awaitable)
     return result
 
 

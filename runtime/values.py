@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Function: TypeAlias = FunctionType
 """A script's lambda: opaque. It is what the compiler emits, so call it with `Run.apply` only."""
 
-Ordering = type(cmp_to_key(lambda a, b: 0))
+Ordering: type = type(cmp_to_key(lambda a, b: 0))
 """What generated code makes of a comparator that pays for its calls itself; no value of a script."""
 
 Number: TypeAlias = int | float

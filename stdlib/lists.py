@@ -1,16 +1,17 @@
 """``list.*``: lists are mutable and shared; `push pop shift unshift splice set` change them, the others do not."""
 
+from collections.abc import Callable
 from functools import cmp_to_key
 from itertools import chain, islice
-from typing import Any
+from typing import Any, cast
 
 from mintaka.runtime.errors import ArityError, HostFault
 from mintaka.runtime.ops import op
 from mintaka.runtime.run import Run
-from mintaka.runtime.text import to_text
 from mintaka.runtime.values import Function, Ordering, Value, same, truthy
 from mintaka.stdlib.indices import element, position
 from mintaka.stdlib.pieces import SLOW_PIECE, pieces
+from mintaka.stdlib.sorting import by_comparing, by_texts
 
 MOST_PADDING = 1_000_000
 """Nulls that `list.set` puts between the end of a list and an index beyond it."""
@@ -228,14 +229,10 @@ def list_sort(run: Run, items: list[Value], compare: Value = None) -> list[Value
     > (list.sort [10 9 1] (lambda [a b] (- a b)))
     [1 9 10]
     """
-    count = len(items)
-    run.build(count)
-    run.charge(count * count.bit_length() >> 3)
     if compare is None:
-        # In order of UTF-16 code units, as everywhere where ECMAScript sorts texts.
-        return sorted(items, key=lambda item: _sort_key(run, item))
+        return by_texts(run, items)
     if isinstance(compare, Ordering):
-        return sorted(items, key=compare)
+        return by_comparing(run, items, cast(Callable[[Value], Any], compare))
     if not isinstance(compare, Function):
         raise ArityError("`list.sort` takes a list, or a list and a function that compares two items.")
 
@@ -246,14 +243,7 @@ def list_sort(run: Run, items: list[Value], compare: Value = None) -> list[Value
         result = run.apply(compare, a, b)
         return (result > 0) - (result < 0) if isinstance(result, int | float) else 0
 
-    keyed: list[Any] = list(map(cmp_to_key(order), items))  # in a variable, where the census sees it
-    return [key.obj for key in sorted(keyed)]
-
-
-def _sort_key(run: Run, item: Value) -> bytes:
-    text = to_text(item, run.build)
-    run.allocate(len(text) >> 2)
-    return text.encode("utf-16-be", "surrogatepass")
+    return by_comparing(run, items, cmp_to_key(order))
 
 
 @op("list.map", label="map")

@@ -220,13 +220,13 @@ def reduced(run: "Evaluator", items: list[Value], step: FunctionType, start: Val
 @core("list.sort")
 def in_order(run: "Evaluator", items: list[Value], compare: Value = None) -> Value:
     """The items in order of their texts' UTF-16 code units, or as a function compares them."""
+    if compare is not None and not isinstance(compare, FunctionType):
+        raise ArityError("`list.sort` takes a list, or a list and a function that compares two items.")
     count = len(items)
     run.build(count)
     run.charge(count * count.bit_length() // 8)
     if compare is None:
         return sorted(items, key=lambda value: to_text(value, run.build).encode("utf-16-be"))
-    if not isinstance(compare, FunctionType):
-        raise ArityError("`list.sort` takes a list, or a list and a function that compares two items.")
 
     def order(a: Value, b: Value) -> int:
         run.charge(1)

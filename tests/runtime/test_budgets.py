@@ -13,6 +13,7 @@ PROGRAMS = [
     "(for x (list.range 1 900) (list.push [] x))",
     "(define f [n] (if (< n 2) n (+ (f (- n 1)) (f (- n 2))))) (f 9)",
     "(list.sort (list.map (list.range 1 70) (lambda [x] (% (* x 7919) 1000))) (lambda [a b] (- a b)))",
+    "(list.sort (list.map (list.range 1 2600) (lambda [x] (% (* x 7919) 2591))))",
     '(let s "") (for x (list.range 1 250) (set s (str.concat s "0123456789"))) (str.len s)',
     "(list.reduce (list.range 1 900) (lambda [a x] (+ a x)) 0)",
     "(try (for x (list.range 1 60) (if (> x 50) (throw x))) e e)",

@@ -91,6 +91,21 @@ async def test_other_work_goes_on_while_a_script_waits_and_while_it_computes(
     assert (await waiting).value == "opened"
 
 
+@pytest.mark.parametrize("how", ["", "(lambda [a b] (- a b))"])
+async def test_other_work_goes_on_within_a_long_sort(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mintaka.runtime.pace.TURN_S", 0.0)  # every slice is as long as a script may work
+    turns = []
+    for count in (2_000, 20_000):
+        sorting = start(f"(list.len (list.sort (list.range 1 {count}) {how}))", Gate())
+        seen = 0
+        while not sorting.done():
+            await asyncio.sleep(0)
+            seen += 1
+        assert (await sorting).value == count
+        turns.append(seen)
+    assert turns[1] >= 5 * turns[0]
+
+
 async def test_a_refusal_can_be_caught_and_carries_kind_and_hint() -> None:
     told = (await start("(try (gate.refuse) e (error))", Gate())).value
     assert isinstance(told, dict)

@@ -52,6 +52,28 @@ async def test_an_own_rule(source: str, expected: object) -> None:
     assert result == expected or (expected is None and result != result)
 
 
+@pytest.mark.parametrize("count", [1_024, 1_025, 1_537, 5_000])
+async def test_long_lists_are_sorted_by_text_as_short_ones_are(count: int) -> None:
+    items: list[Value] = [number * 7_919 % 613 for number in range(count)]
+    powers = Powers(clock=lambda: 0.0, random=random.Random(0))
+    # Items of the same text that can be told apart: 1 and "1".
+    items[::2] = [str(item) for item in items[::2]]
+    program = compile_tree(parse("(list.sort (arg 0))"), OPS)
+    ordered = (await execute(program, args=[items], budget=Budget(), powers=powers)).value
+    assert isinstance(ordered, list)
+    assert [(type(item), item) for item in ordered] == [(type(item), item) for item in sorted(items, key=str)]
+
+
+@pytest.mark.parametrize("count", [1_024, 1_025, 5_000])
+@pytest.mark.parametrize(
+    "compare", ["(lambda [a b] (- (% a 100) (% b 100)))", "(if true (lambda [a b] (- (% a 100) (% b 100))))"]
+)
+async def test_long_lists_are_sorted_stably_by_a_comparator(count: int, compare: str) -> None:
+    ordered = await value(f"(list.sort (list.map (list.range 1 {count}) (lambda [i] (% (* i 7919) 4999))) {compare})")
+    items = [number * 7_919 % 4_999 for number in range(1, count + 1)]
+    assert ordered == sorted(items, key=lambda item: item % 100)
+
+
 @pytest.mark.parametrize(
     ("source", "error"),
     [
