@@ -167,11 +167,14 @@ class Emitter(Statements):
         """``and`` and ``or``: a Python operator where no part needs statements, else one ``if`` for each."""
         self._open(resolved)
         pieces: list[tuple[list[Stmt], Expr]] = []
+        always = self._guarded_at
         for arg in resolved.args:
             outer, self._frame.body = self._frame.body, []
             value = part(arg)
             pieces.append((self._frame.body, value) if not pieces else self._guarded(self._frame.body, value))
             self._frame.body = outer
+            always = always if len(pieces) > 1 else dict(self._guarded_at)
+        self._guarded_at = always  # what the first part settles; the others may not be evaluated
         self._do(*pieces[0][0])
         if not any(needs for needs, _ in pieces[1:]):
             combine = self._at.all if resolved.op == "and" else self._at.any

@@ -15,6 +15,7 @@ What Python gets wrong for scripts, and what is emitted because of it:
 import ast
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TypeGuard
 
 from mintaka.lang.numbers import MAX_INTEGER
 from mintaka.lang.scopes import Resolved
@@ -67,12 +68,23 @@ class Operations(Writer):
         """Refuse ``value``, a name, as argument ``index`` of ``op`` unless it is of these kinds."""
         if found.only(kinds):
             return
+        if self._own(value):
+            if self._guarded_at.get((value.id, kinds), -1) >= self._stored.get(value.id, 0):
+                return
+            self._guarded_at[value.id, kinds] = self._moments
         if not found.kinds & ~(kinds | NULL):
             tests = [self._at.is_(value, self._at.constant(None))]
         else:
             tests = [self._at.is_not(self._type(value), self._at.name(self._helper(name))) for name in TESTED[kinds]]
         refuse = self._at.do(self._at.call(self._helper(f"check:{op}"), [self._at.constant(index), value]))
         self._do(self._at.if_(self._at.all(tests), [refuse], []))
+
+    def _own(self, value: Expr) -> TypeGuard[ast.Name]:
+        """Whether ``value`` is a variable that only the function at hand gives values to."""
+        if not isinstance(value, ast.Name) or value.id in self._exposed:
+            return False
+        home = self._homes.get(value.id)
+        return home is not None and home.function is self._frame.function
 
     def _type(self, value: Expr) -> Expr:
         return self._at.call(self._helper("type"), [value])

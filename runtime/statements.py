@@ -71,6 +71,7 @@ class Statements(Callbacks):
         """``for _ in items: turn``; the first element of each turn is the tick that pays for it."""
 
         def write() -> None:
+            self._guarded_at.clear()  # a turn may come from the end of the one before
             cost = price(*block)
             self.bytes_per_tick = max(self.bytes_per_tick, cost.makes)
             self._charge(cost.extra)

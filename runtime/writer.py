@@ -53,6 +53,8 @@ class Writer:
         self._moments = 0
         self._stored: dict[str, int] = {}
         """Name of a variable → the moment of writing at which it was last given a value."""
+        self._guarded_at: dict[tuple[str, int], int] = {}
+        """Name of a variable and kinds → the moment at which a guard on the way to here found it of these kinds."""
         self._exposed: set[str] = set()
         """Names of variables that other functions give values to."""
         self._homes: dict[str, Frame] = {}
@@ -201,10 +203,11 @@ class Writer:
 
     def _block(self, write: Callable[[], None]) -> list[Stmt]:
         """The statements that ``write`` emits."""
-        outer = self._frame.body
-        self._frame.body = []
+        outer, guarded = self._frame.body, self._guarded_at
+        self._frame.body, self._guarded_at = [], dict(guarded)
         write()
         statements, self._frame.body = self._frame.body, outer
+        self._guarded_at = guarded  # code behind the block may be reached without it
         return statements
 
     def _deeper(self, write: Callable[[], None], destination: Destination, *, blocks: int) -> list[Stmt]:

@@ -77,6 +77,14 @@ SUBTLE = [
     "(let x 1) (or false (seq (set x null) false)) (== x null)",
     '(let i 5) (< i (set i "a"))',
     "(let i 5) (if (< i (set i 500)) (list.len (list.range i 501)) 0)",
+    # a variable found to be a number by one op need not be one at the next
+    '(let v (arg 0)) (let n 0) (while (< n 2) (seq (try (+ v 1) e (throw [n e])) (set v "a") (set n (+ n 1)))) v',
+    '(let v (arg 0)) (+ v 1) (let f (lambda [] (set v "a"))) (f) (try (+ v 1) e e)',
+    "(let v (arg 5)) (if (== v 1) (+ v 1) 0) (try (+ v 1) e e)",
+    "(let v (arg 5)) (or true (> v 1)) (try (+ v 1) e e)",
+    "(let v (arg 0)) (and (> v 1) (seq (set v null) true) (try (+ v 1) e (== v null)))",
+    "(let v (arg 0)) (try (seq (+ v 1) (set v null) (throw 1)) e 0) (try (+ v 1) e e)",
+    "(let v (arg 5)) (for i [] (+ v 1)) (try (+ v 1) e e)",
     # lists of several names hold what is put in by any of them
     '(let xs [1 2]) (let ys xs) (list.push ys "a") (list.map xs (lambda [x] (== x "a")))',
     '(let o {:a 1}) (let box [o]) (obj.set (list.get box 0) "a" "text") (str.concat (obj.get o "a") "!")',
