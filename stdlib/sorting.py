@@ -11,7 +11,7 @@ from typing import Any
 from mintaka.runtime.run import Run
 from mintaka.runtime.text import to_text
 from mintaka.runtime.values import Value
-from mintaka.stdlib.pieces import SLOW_PIECE, pieces
+from mintaka.stdlib.pieces import PIECE, SLOW_PIECE, pieces
 
 SHORT = 1_024
 """Items that C's sort puts in order by their texts at once."""
@@ -78,20 +78,18 @@ def by_comparing(run: Run, items: list[Value], ordering: Callable[[Value], Any])
     count, price = len(items), _Price(run)
     bits = count.bit_length()
     run.allocate(count)
-    if count <= SHORT:
+    if count <= PIECE:
         run.charge(count >> 4)
         price.pay(count, bits)
+        return sorted(items, key=ordering)
     keyed: list[Any] = []  # in a variable, where the census sees it
-    for start in range(0, count, SHORT):
-        end = min(start + SHORT, count)
-        if count > SHORT:
-            price.pay(end - start, bits)
+    for start in range(0, count, PIECE):
+        end = min(start + PIECE, count)
+        price.pay(end - start, bits)
         keyed += map(ordering, items[start:end])
     keyed = sorted(keyed)
-    if count <= SHORT:
-        return [key.obj for key in keyed]
     result: list[Value] = []
-    for start, end in pieces(run, count, size=SLOW_PIECE):
+    for start, end in pieces(run, count):
         result += [key.obj for key in keyed[start:end]]
     return result
 

@@ -71,12 +71,15 @@ async def _serve(
 ) -> int:
     import asyncio
     import contextlib
+    import gc
 
     from mintaka.server.host import host
 
     tasks: list[asyncio.Task[int]] = []
 
     def on_ready(running: "RunningServer", end: Callable[[], None]) -> None:
+        gc.collect()
+        gc.freeze()  # what is there by now stays, and each look through it for garbage would hold up every answer
         link = f"{running.http}/#token={running.token}"
         _say_ready(running, link, as_json)
         if open_page:

@@ -103,7 +103,7 @@ async def test_other_work_goes_on_within_a_long_sort(how: str, monkeypatch: pyte
             seen += 1
         assert (await sorting).value == count
         turns.append(seen)
-    assert turns[1] >= 5 * turns[0]
+    assert turns[1] >= 2 * turns[0]
 
 
 async def test_a_refusal_can_be_caught_and_carries_kind_and_hint() -> None:

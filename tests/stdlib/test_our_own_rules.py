@@ -64,7 +64,7 @@ async def test_long_lists_are_sorted_by_text_as_short_ones_are(count: int) -> No
     assert [(type(item), item) for item in ordered] == [(type(item), item) for item in sorted(items, key=str)]
 
 
-@pytest.mark.parametrize("count", [1_024, 1_025, 5_000])
+@pytest.mark.parametrize("count", [5_000, 16_384, 16_385])
 @pytest.mark.parametrize(
     "compare", ["(lambda [a b] (- (% a 100) (% b 100)))", "(if true (lambda [a b] (- (% a 100) (% b 100))))"]
 )
