@@ -68,7 +68,7 @@ wheel: $(tools) $(bundle) ## Build dist/*.whl and dist/*.tar.gz
 	rm -rf build
 	$(bin)/python -m build
 
-starter: $(runtime) ## Train models/starter anew (about an hour on two cores; goes on where it stopped)
+starter: $(runtime) ## Train models/starter anew (about two hours; goes on where it stopped)
 	$(bin)/python -m models.recipe
 
 clean: ## Remove everything that set-up and builds made

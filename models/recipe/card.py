@@ -13,6 +13,7 @@ from models.recipe.budgets import Budgets
 from models.recipe.evaluation import (
     SERIES,
     evaluate,
+    evaluate_guidance,
     evaluate_schedulers,
     generate,
     load_pipeline,
@@ -40,7 +41,8 @@ _SAMPLE_PROMPTS = (
 _TILE = 160
 _COLUMNS = 5
 _CAPTION_HEIGHT = 34
-_COUNT_SCHEDULERS = 10
+_COUNT_SCHEDULERS = 20
+_COUNT_GUIDANCE = 100
 
 
 def write_card(out: Path, judge: Judge, budgets: Budgets) -> None:
@@ -58,6 +60,7 @@ def write_card(out: Path, judge: Judge, budgets: Budgets) -> None:
         ("drawn pictures: two objects", True),
     ):
         rows.append(_row(title, judge_drawn(judge, pair)))
+    guidance = evaluate_guidance(pipeline, judge, min(_COUNT_GUIDANCE, budgets.evaluated_prompts))
     schedulers = evaluate_schedulers(pipeline, judge, min(_COUNT_SCHEDULERS, budgets.evaluated_prompts))
     learned, bicubic = compare_with_bicubic(upscaler)
     seconds = seconds_a_picture(pipeline, EXAMPLES[0])
@@ -66,6 +69,10 @@ def write_card(out: Path, judge: Judge, budgets: Budgets) -> None:
         prompts=budgets.evaluated_prompts,
         steps=STEPS,
         guidance=GUIDANCE_SCALE,
+        scales="\n".join(
+            f"| {scale:g} | {100 * single:.1f} | {100 * pair:.1f} |" for scale, (single, pair) in guidance.items()
+        ),
+        scale_prompts=min(_COUNT_GUIDANCE, budgets.evaluated_prompts),
         schedulers="\n".join(f"| `{name}` | {100 * share:.0f} % |" for name, share in schedulers.items()),
         scheduler_prompts=min(_COUNT_SCHEDULERS, budgets.evaluated_prompts),
         psnr=held_out_psnr(pipeline.vae),
@@ -165,10 +172,10 @@ the model knows, examples, and the linear map from latents to colours for previe
 
 `python -m models.recipe` makes it from nothing but its own code: pictures drawn by `models/recipe/world.py` with
 captions by `models/recipe/captions.py`; nothing was downloaded, and no pretrained weights are in it. The full recipe
-takes about two hours on two CPU cores, half of it the UNet, which sees {samples:,} samples of {pictures:,}
-pictures. {parameters}; stored in half precision. One colour of every object is never shown in training.
+takes about two hours on one core of a CPU with bfloat16 units, most of it the UNet, which sees {samples:,} samples of
+{pictures:,} pictures. {parameters}; stored in half precision. One colour of every object is never shown in training.
 
-- The VAE reduces four times to 4×16×16 latents of mean 0 and variance 1.
+- The VAE reduces four times to 4×16×16 latents of mean 0 and variance 1, whitened: no channel tells of another.
 - The text encoder, CLIP's architecture with 77 tokens, is taught to answer questions about the picture a caption
   describes, and then stays as it is.
 - The UNet is trained with v-prediction on Stable Diffusion's noise schedule; attention stands at 4×4, and the pooled
@@ -184,15 +191,15 @@ trained on drawn pictures; in per cent. For a pair, shape and colour are right w
 |---|---|---|---|---|---|
 {table}
 
-Aimed at were 97 % in each of the first four columns for one object, 90 % of pairs with everything right, and 34 dB for
-the autoencoder. What is short of that is mostly colour. The likely cause: the autoencoder's four channels are strongly
-correlated, and much of the colour lies in directions of so little variance that noise drowns it. The weights here were
-made with latents scaled to variance 1 channel by channel; the recipe has since learned to whiten them, which has not
-been tried to its end.
-
 The autoencoder reaches {psnr:.1f} dB PSNR on held-out pictures. Enlarging reaches {learned:.1f} dB on held-out drawn
-pictures, bicubic interpolation {bicubic:.1f} dB. A picture takes {seconds:.2f} s with {threads} threads, and
+pictures, bicubic interpolation {bicubic:.1f} dB. A picture takes {seconds:.2f} s with threads: {threads}, and
 {enlarging:.2f} s more to enlarge.
+
+The guidance scale was chosen with {scale_prompts} other prompts of each kind, everything right:
+
+| guidance scale | one object | two objects |
+|---|---|---|
+{scales}
 
 Other schedulers of diffusers, {steps} steps, {scheduler_prompts} prompts with one object in a combination never seen,
 everything right:

@@ -18,6 +18,11 @@ from models.recipe.judge import Judge, Verdict, judge_pictures
 from models.recipe.world import Pixels, Scene, sample_scene
 
 _BATCH = 20
+_EVALUATED = 99
+_SETTING = 7_000
+"""Seeds of the prompts that figures are given for, and of those that settings are chosen with."""
+
+GUIDANCE_SCALES = (1.5, 1.75, 2.0, 3.0)
 
 SCHEDULERS = (
     "DPMSolverMultistepScheduler",
@@ -45,9 +50,9 @@ class Series:
     pair: bool
     fillers: bool = False
 
-    def prompts(self, count: int) -> tuple[list[Scene], list[str]]:
-        """Scenes and their captions, the same in every run."""
-        generator = random.Random(99 + self.pair)
+    def prompts(self, count: int, *, seed: int = _EVALUATED) -> tuple[list[Scene], list[str]]:
+        """Scenes and their captions, the same in every run with the same ``seed``."""
+        generator = random.Random(seed + self.pair)
         scenes = [sample_scene(generator, held_out=not self.fillers, pair=self.pair) for _ in range(count)]
         captions = [describe(scene, generator, complete=True) for scene in scenes]
         if self.fillers:
@@ -90,6 +95,19 @@ def evaluate(pipeline: Any, judge: Judge, series: Series, count: int, **options:
     """Judge ``count`` pictures of one series; ``options`` go to :func:`generate`."""
     scenes, captions = series.prompts(count)
     return judge_pictures(judge, generate(pipeline, captions, **options), scenes)
+
+
+def evaluate_guidance(pipeline: Any, judge: Judge, count: int) -> dict[float, tuple[float, float]]:
+    """Guidance scale → share of single objects and of pairs with everything right, on prompts kept for this choice."""
+    shares = {}
+    for scale in GUIDANCE_SCALES:
+        right = []
+        for series in SERIES[:2]:
+            scenes, captions = series.prompts(count, seed=_SETTING)
+            verdict = judge_pictures(judge, generate(pipeline, captions, guidance=scale), scenes)
+            right.append(float(verdict.everything.float().mean()))
+        shares[scale] = (right[0], right[1])
+    return shares
 
 
 def evaluate_schedulers(pipeline: Any, judge: Judge, count: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from models.recipe.vae import LATENT_CHANNELS, REDUCTION, decode
 from models.recipe.world import BACKGROUNDS, COLOURS, NATIVE_SIZE, PLACES, RELATIONS
 
 STEPS = 20
-GUIDANCE_SCALE = 2.0
+GUIDANCE_SCALE = 1.75
 
 EXAMPLES = (
     "a large red heart on a white background",

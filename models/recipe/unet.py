@@ -39,7 +39,7 @@ def new_unet() -> nn.Module:
         out_channels=LATENT_CHANNELS,
         down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("UpBlock2D", "UpBlock2D", "UpBlock2D"),
-        block_out_channels=(48, 64, 96),
+        block_out_channels=(64, 96, 128),
         layers_per_block=1,
         cross_attention_dim=WIDTH,
         addition_embed_type="text",

@@ -22,6 +22,7 @@ REDUCTION = 4
 LATENT_SIZE = NATIVE_SIZE // REDUCTION
 
 _KL_WEIGHT = 3e-5
+_CORRELATION_WEIGHT = 0.02
 _LATENT_NOISE = 0.03
 _NO_NOISE = -30.0
 """Logarithm of a variance as small as diffusers takes it."""
@@ -37,7 +38,7 @@ def new_vae() -> nn.Module:
         latent_channels=LATENT_CHANNELS,
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 32, 64),
+        block_out_channels=(24, 48, 64),
         layers_per_block=1,
         norm_num_groups=8,
         sample_size=NATIVE_SIZE,
@@ -72,11 +73,13 @@ def train_vae(folder: Path, budgets: Budgets) -> nn.Module:
         drawn = [draw(sample_scene(randomness.python)) for _ in range(count)]
         pictures = to_tensor(drawn if whole else [_quarter(picture, randomness.python) for picture in drawn])
         distribution = vae.encode(pictures).latent_dist  # type: ignore[operator]
-        mean, log_variance = distribution.mean, distribution.logvar
+        mean, log_variance = distribution.mean.float(), distribution.logvar.float()
         noise = torch.randn(mean.shape, generator=randomness.torch)
         decoded = decode(vae, mean + noise * torch.exp(0.5 * log_variance))
         divergence = 0.5 * (mean.pow(2) + log_variance.exp() - 1 - log_variance).mean()
-        loss: Tensor = _reconstruction_loss(decoded, pictures) + _KL_WEIGHT * divergence
+        loss: Tensor = (
+            _reconstruction_loss(decoded, pictures) + _KL_WEIGHT * divergence + _CORRELATION_WEIGHT * _correlation(mean)
+        )
         return loss
 
     plan = Plan(
@@ -172,6 +175,16 @@ def _reconstruction_loss(decoded: Tensor, pictures: Tensor) -> Tensor:
     horizontal = (error[..., 1:] - error[..., :-1]).abs().mean()
     vertical = (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
     return error.abs().mean() + 2 * error.pow(2).mean() + 0.5 * (horizontal + vertical)
+
+
+def _correlation(latents: Tensor) -> Tensor:
+    """Mean square of the correlations between the channels of ``[batch, 4, h, w]``.
+
+    Left alone, training puts three channels into nearly one line, with colour in what little sets them apart; whitening
+    would then blow up what is mostly rounding.
+    """
+    correlations = torch.corrcoef(latents.transpose(0, 1).flatten(1))
+    return (correlations - torch.eye(len(correlations))).pow(2).mean()
 
 
 def _quarter(picture: Pixels, generator: random.Random) -> Pixels:
