@@ -193,8 +193,8 @@ The autoencoder reaches {psnr:.1f} dB PSNR on held-out pictures. Enlarging reach
 pictures, bicubic interpolation {bicubic:.1f} dB. On one core of a CPU a picture takes
 {seconds:.2f} s, and {enlarging:.2f} s more to enlarge.
 
-The guidance scale was chosen with {scale_prompts} other prompts of each kind, everything right; scales that are near each
-other are as near in quality as so many prompts can tell:
+The guidance scale was chosen with {scale_prompts} other prompts of each kind, everything right; scales that are near
+each other are as near in quality as so many prompts can tell:
 
 | guidance scale | one object | two objects |
 |---|---|---|
