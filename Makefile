@@ -49,6 +49,7 @@ fuzz: $(fuzzer) ## Fuzz the readers and the ops, and compare programs with the r
 	$(bin)/python -m fuzz.readers $(or $(SECONDS),60)
 	$(bin)/python -m fuzz.ops $(or $(SECONDS),60)
 	$(bin)/python -m fuzz.differential $(or $(PROGRAMS),50000)
+	$(bin)/python -m fuzz.histories
 	$(bin)/python -m fuzz.ledger
 
 test-postgres: $(tools) ## Run the tests of capabilities on PostgreSQL too (Debian's, installed where it is missing)
