@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +162,26 @@ def test_the_token_leaves_the_address_and_survives_a_reload(open_tab: Callable[.
     assert tab.page.url == f"{server.http}/"
     tab.page.reload()
     expect(tab.page.get_by_text("Connected", exact=True)).to_be_attached()
+
+
+def test_a_share_link_opens_once_for_a_guest_who_stays_the_same(open_tab: Callable[..., Tab], server: Any) -> None:
+    narrowed = ("--max-size", "64", "--times", "1", "--label", "for a guest")
+    shared = subprocess.run(
+        [sys.executable, "-m", "mintaka", "caps", "share", "diffusers.generate", *narrowed, "--data", server.data],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    link = shared.stdout.strip()
+    tab = open_tab()
+    tab.enter(link)
+    tab.run.click()
+    assert tab.picture()["size"] == [64, 64]
+    tab.page.reload()
+    expect(tab.page.get_by_text("Connected", exact=True)).to_be_attached()
+    other = open_tab()
+    other.page.goto(link)
+    expect(other.page.get_by_label("Open link or token")).to_be_visible()
 
 
 def test_without_the_right_token_the_page_asks_for_it(open_tab: Callable[..., Tab], server: Any) -> None:
