@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 
 help: ## Show this help
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 run: $(runtime) ## Set up, make a first picture, and serve at http://127.0.0.1:8321 (ONCE=1 ends after the picture)
 	@$(MAKE) --no-print-directory web || echo "The web page could not be built (see above); the server runs without it."
