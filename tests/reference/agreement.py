@@ -152,6 +152,8 @@ async def _differ_in_fuel(
 def _differ(meant: Told, sooner: Told, got: Told, how: str, parallel: bool) -> list[str]:
     if got.end == "depth":
         return _differ_in_depth(meant, sooner, got, how, parallel)
+    if got.end == "memory" and meant.end == "fuel" and _is_beginning(got, meant, parallel):
+        return []  # the reference has no memory to run out of, and went on until its fuel was spent
     if parallel:
         meant, got = meant.orderless(), got.orderless()
         if meant.end == got.end == "fuel":  # how far each task came is not defined
@@ -177,6 +179,12 @@ def _differ_in_depth(meant: Told, sooner: Told, got: Told, how: str, parallel: b
     if sooner.end == "depth" and (in_between or parallel):
         return []
     return [f"{how}: ends too deep after {told[1]!r}, but should end with {meant.end} after {told[2]!r}"]
+
+
+def _is_beginning(got: Told, meant: Told, parallel: bool) -> bool:
+    """Whether what one run told and did is how the other began."""
+    pairs = ((got.said, meant.said), (got.effects, meant.effects))
+    return parallel or all(more[: len(less)] == less for less, more in pairs)
 
 
 def picture(value: object) -> object:
