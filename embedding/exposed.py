@@ -56,7 +56,7 @@ class Exposed(HostObject):
                 result = await result
         except ScriptError:
             raise
-        except Exception as error:
+        except Exception as error:  # the host's own code: a script learns that it failed, and nothing of how
             raise HostFault(f"`{method}` of this {self._type_name} failed.") from error
         return to_script(result, f"`{method}`")
 

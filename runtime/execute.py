@@ -71,7 +71,7 @@ async def execute(
         if recorder is not None:
             recorder.cancelled()
         raise
-    except Exception as error:
+    except Exception as error:  # whatever failed below ends this run alone, with an error in a script's terms
         raised = script_error(error, program.sites)
         if recorder is not None:
             raised = recorder.failed(raised)

@@ -40,7 +40,7 @@ async def drive(body: Callable[[], T] | Fiber, fibers: set[Fiber]) -> T:
                 result = await awaited
             except asyncio.CancelledError as cancelled:
                 awaited = _go_on(pace, fiber.throw, _cancellation(cancelled))
-            except Exception as error:
+            except Exception as error:  # how what it waited for failed is for the fiber to see
                 awaited = _go_on(pace, fiber.throw, type(error), error, error.__traceback__)
             else:
                 awaited = _go_on(pace, fiber.switch, result)

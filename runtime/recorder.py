@@ -293,7 +293,7 @@ class Recorder:
             raise self._failure
         try:
             self._journal.append(entries)
-        except Exception as error:
+        except Exception as error:  # a journal is somebody else's code; nothing may be done that it does not hold
             self._failure = JournalLost(
                 "What the run did could not be written down, so it stopped. "
                 "Resume it once its journal can be written again."
@@ -404,7 +404,7 @@ class Recorder:
             return self._failed_with(Cancelled("What the script was waiting for was cancelled."))
         except TimeoutError as error:
             return self._failed_with(self._run.late() if timeout.expired() else error)
-        except Exception as error:
+        except Exception as error:  # how an effect failed is its outcome, to be recorded like any other
             return self._failed_with(error)
         finally:
             _effect.reset(token)

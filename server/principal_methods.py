@@ -56,6 +56,8 @@ class PrincipalMethods:
         shared = [
             handles.resolve(each.get(HANDLE) if isinstance(each, dict) else each).id for each in params.capabilities
         ]
+        for id in shared:  # what cannot be shared is told before anybody is made
+            self._kernel.permit(OWNER, id, {"no_delegate": True, "no_give": True})
         made = self._principals.create(params.name, PrincipalKind(params.kind))
         for id in shared:
             self._kernel.share(OWNER, id, made.name)

@@ -117,6 +117,16 @@ async def test_a_user_holds_what_was_shared_with_them_until_their_token_is_revok
             assert refused["data"]["kind"] == "unauthenticated"
 
 
+async def test_a_user_who_cannot_be_given_what_they_shall_hold_is_not_made(server):
+    async with signed_in(server, server.token) as (owner, _):
+        kept = await ask(
+            owner, "capabilities.delegate", {"cap": await root_of(owner), "restrictions": {"no_give": True}}
+        )
+        params = {"name": "eve", "capabilities": [kept]}
+        assert (await ask(owner, "principals.create", params))["data"]["kind"] == "denied"
+        assert "eve" not in [each["name"] for each in await ask(owner, "principals.list")]
+
+
 @pytest.mark.parametrize("name", ["bob/..", "", "Ö", "owner", "a" * 65])
 async def test_names_that_are_none_or_taken_are_refused(server, name):
     async with signed_in(server, server.token) as (owner, _):
