@@ -6,8 +6,9 @@ parameter would take, or null where leaving it out should be told apart.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
-from mintaka.lang.kinds import Kind, article, kind_of
+from mintaka.lang.kinds import article, kind_of
 from mintaka.lang.numbers import number
 from mintaka.lang.tree import Data
 
@@ -65,8 +66,8 @@ def _typed(name: str, kind: Data) -> Parameter:
         return Parameter(name, "choice", required=True, choices=tuple(kind[1:]))
     if isinstance(kind, list) and len(kind) == 3 and kind[0] in ("int", "number"):
         least, most = kind[1:]
-        if _is_number(least) and _is_number(most) and least <= most:  # type: ignore[operator]
-            return Parameter(name, str(kind[0]), required=True, least=number(least), most=number(most))  # type: ignore[arg-type]
+        if _is_number(least) and _is_number(most) and least <= most:
+            return Parameter(name, str(kind[0]), required=True, least=number(least), most=number(most))
         raise BadDeclaration(f"The bounds of parameter `{name}` are two numbers, the lower first: (int 1 50).")
     raise BadDeclaration(
         f"Parameter `{name}` has no type that is known; there are {', '.join(TYPES)}, (int from to), "
@@ -89,15 +90,15 @@ def _check_default(wanted: Parameter, default: Data) -> None:
         raise BadDeclaration(
             f"Parameter `{wanted.name}` is of type {wanted.type}, and its default {given}; give one that fits, or null."
         )
-    if kind is not Kind.NUMBER:
+    if not _is_number(default):
         return
-    if wanted.type == "int" and default != int(default):  # type: ignore[arg-type]
+    if wanted.type == "int" and default != int(default):
         raise BadDeclaration(f"The default of parameter `{wanted.name}` is a whole number, not {default}.")
-    if wanted.least is not None and wanted.most is not None and not wanted.least <= default <= wanted.most:  # type: ignore[operator]
+    if wanted.least is not None and wanted.most is not None and not wanted.least <= default <= wanted.most:
         raise BadDeclaration(
             f"The default of parameter `{wanted.name}` is from {wanted.least} to {wanted.most}, not {default}."
         )
 
 
-def _is_number(value: Data) -> bool:
+def _is_number(value: Data) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
