@@ -7,13 +7,10 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from mintaka import __version__
-from mintaka.capabilities.diffusion.generate import Generate
-from mintaka.capabilities.files import Folders, ReadFiles, WriteFiles
+from mintaka.capabilities import types
+from mintaka.capabilities.files import Folders
 from mintaka.capabilities.kernel import Kernel
-from mintaka.capabilities.minting import Mint
-from mintaka.capabilities.net import Http
 from mintaka.capabilities.principals import OWNER, Principals
-from mintaka.capabilities.registry import Registry
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.supervisor import Engine
 from mintaka.server import http, outbound
@@ -68,15 +65,15 @@ class Application:
 
         # Authority: the kernel and the types of capability.
         self._folders = {name: Folder(path) for name, path in settings.folders.items()}
-        files = Folders(self._folders)
-        registry = Registry(
-            [
-                Mint(),
-                Generate(self._engine, self._models, blobs),
-                ReadFiles(files),
-                WriteFiles(files),
-                Http(outbound.resolve, outbound.send),
-            ]
+        registry = types.registry(
+            {
+                "engine": self._engine,
+                "models": self._models,
+                "blobs": blobs,
+                "folders": Folders(self._folders),
+                "resolve": outbound.resolve,
+                "transport": outbound.send,
+            }
         )
         self._kernel = Kernel(
             self._database,

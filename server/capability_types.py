@@ -1,24 +1,17 @@
-"""The capability types of this server, in the words in which the checker is told of them."""
+"""Capability types, in the words in which the checker is told of them."""
 
 from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from mintaka.capabilities.arguments import camel, field_type
-from mintaka.capabilities.diffusion.generate import Generate
-from mintaka.capabilities.files import ReadFiles, WriteFiles
 from mintaka.capabilities.images import Image
-from mintaka.capabilities.minting import Mint
-from mintaka.capabilities.net import Http
 from mintaka.capabilities.registry import CapabilityType
 from mintaka.capabilities.registry import Method as DeclaredMethod
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.lang.kinds import ANY, Kind, Kinds, kinds
 from mintaka.lang.methods import Capabilities, CapabilityOp, Method, Option
 from mintaka.lang.signatures import Argument, Signature
-
-CLASSES: tuple[Any, ...] = (Mint, Generate, ReadFiles, WriteFiles, Http)
-"""The classes that declare them, for commands that check a script where no server runs."""
 
 OPS: Mapping[str, CapabilityOp] = {
     "get_capability": CapabilityOp(type_at=0, gives=True, looks_up=True),
@@ -39,11 +32,6 @@ _KINDS: Mapping[Any, Kinds] = {
     Image: kinds(Kind.IMAGE),
     CapabilityValue: kinds(Kind.CAPABILITY),
 }
-
-
-def declared_types() -> list[CapabilityType]:
-    """The types that `CLASSES` declare."""
-    return [each.capability_type for each in CLASSES]
 
 
 def checkable(types: Iterable[CapabilityType]) -> Capabilities:

@@ -24,11 +24,12 @@ def check(
     """
     sources = [read_script(file) for file in files]
     with extras_explained():
-        from mintaka.server.capability_types import checkable, declared_types
+        from mintaka.capabilities import types
+        from mintaka.server.capability_types import checkable
         from mintaka.server.scripts import Source, op_table
         from mintaka.server.scripts import check as check_script
 
-        ops, capabilities = op_table(), checkable(declared_types())
+        ops, capabilities = op_table(), checkable(types.declared())
         found = [(name, source, check_script(Source(source), ops, capabilities)) for source, name in sources]
     counted: Counter[str] = Counter()
     for name, source, checked in found:

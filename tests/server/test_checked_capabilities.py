@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from mintaka.capabilities import types
 from mintaka.lang.diagnostics import Severity
 from mintaka.lang.kinds import Kind
-from mintaka.server.capability_types import checkable, declared_types
+from mintaka.server.capability_types import checkable
 from mintaka.server.errors import Fault
 from mintaka.server.faults import rejected
 from mintaka.server.scripts import Checked, Source, check, op_table
 
 ROOT = Path(__file__).resolve().parents[2]
-OPS, CAPABILITIES = op_table(), checkable(declared_types())
+OPS, CAPABILITIES = op_table(), checkable(types.declared())
 DRAW = '(let draw (get-capability "diffusers.generate")) '
 
 

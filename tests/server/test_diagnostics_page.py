@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from mintaka.capabilities import types
 from mintaka.lang.diagnostics import Code
-from mintaka.server.capability_types import checkable, declared_types
+from mintaka.server.capability_types import checkable
 from mintaka.server.scripts import Source, check, op_table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "diagnostics.md").read_text(encoding="utf-8")
@@ -27,7 +28,7 @@ def test_the_example_has_this_code_and_the_severity_that_is_told(code: Code) -> 
     if language == "python":  # too large to be shown; it asserts its code itself
         exec(source, {})
         return
-    found = check(Source(source), op_table(), checkable(declared_types())).diagnostics
+    found = check(Source(source), op_table(), checkable(types.declared())).diagnostics
     assert {each.code for each in found} == {code}
     first = section.split(".")[0].lower()
     assert found[0].severity.value in first
