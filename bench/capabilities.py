@@ -18,6 +18,7 @@ from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.registry import Effect, Registry, capability, method
 from mintaka.capabilities.rows import Rows
+from mintaka.capabilities.terms import AS_IT_IS, Terms
 from mintaka.capabilities.use import Use
 from mintaka.storage.database import Database
 
@@ -60,7 +61,7 @@ def main() -> None:
         roots = {held.type: held.id for held in kernel.bootstrap("ann")}
         chain = [roots["toy"]]
         for _ in range(max(DEPTHS)):
-            chain.append(kernel.delegate("ann", chain[-1], {}, {"uses": 10**9}).id)
+            chain.append(kernel.delegate("ann", chain[-1], Terms({}, {"uses": 10**9})).id)
 
         def bare_read() -> None:
             with database.read() as tx:
@@ -88,12 +89,12 @@ def main() -> None:
 
         rows = Rows(kernel.registry, clock=time.time, token_bytes=bits.randbytes, key=key)
         top = kernel.delegate("ann", roots["toy"]).id
-        plain = Toy.capability_type.restrictions()  # type: ignore[attr-defined]
+        toy = kernel.registry.get("toy")
         with database.write() as tx:
             parents = [top]
             for made in range(TREE):
                 parent = parents[made // 10]
-                parents.append(rows.insert(tx, parent=parent, type="toy", own=plain, holder="ann", issuer="ann"))
+                parents.append(rows.insert(tx, toy, AS_IT_IS, holder="ann", issuer="ann", parent=parent))
         bare_write()  # what writing so much left to do for SQLite is not the revocation's
         for id in (parents[1], top):
             began = time.perf_counter()

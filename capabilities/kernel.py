@@ -16,12 +16,12 @@ from mintaka.capabilities.audit import Audit, Deed, Event
 from mintaka.capabilities.chain import Chain, no_such_capability
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.ledger import Admission, Published
-from mintaka.capabilities.limits import Limits
 from mintaka.capabilities.order import Empty, Json
 from mintaka.capabilities.principals import PrincipalKind
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.restrictions import nothing_left
 from mintaka.capabilities.rows import Rows
+from mintaka.capabilities.terms import AS_IT_IS, Terms
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.database import Database
 from mintaka.storage.schema import asset, cap
@@ -68,7 +68,7 @@ class Kernel:
             roots = {each.type: each for each in self._rows.held(tx, holder) if each.depth == 0 and each.mint is None}
             for kind in self.registry:
                 if kind.name not in roots:
-                    id = self._rows.insert(tx, type=kind.name, own=kind.restrictions(), holder=holder, issuer=holder)
+                    id = self._rows.insert(tx, kind, AS_IT_IS, holder=holder, issuer=holder)
                     self._record(tx, Deed.ROOTED, holder, id)
                     roots[kind.name] = Held.of(self._rows.live(tx, holder, id))
             return list(roots.values())
@@ -78,17 +78,7 @@ class Kernel:
         with self._database.write() as tx:
             self._rows.introduce(tx, name)
 
-    def mint(
-        self,
-        holder: str,
-        authority: str,
-        type: str,
-        restrictions: object = None,
-        limits: object = None,
-        *,
-        label: str | None = None,
-        expires: float | None = None,
-    ) -> Held:
+    def mint(self, holder: str, authority: str, type: str, terms: Terms = AS_IT_IS) -> Held:
         """Make a capability of ``type`` by the power of ``authority``, a ``sys.mint`` of the holder's.
 
         Minting is a use of the authority. What was minted lives only while the authority does, and pays into its
@@ -108,34 +98,15 @@ class Kernel:
             if type == MINT:
                 raise HostFault("a sys.mint cannot be minted", kind="denied", hint="delegate the one you hold")
             chain.permit({"methods": "mint", "namespace": type})
-            own = self.registry.get(type).restrictions.parse({} if restrictions is None else restrictions, of=type)
+            kind = self.registry.get(type)
             use = Admission(self._rows.new_id("i_"), authority, holder, "mint", {"uses": 1})
             ledger.reserve(tx, chain, use, self._clock())
             ledger.settle(tx, use.id, {}, self._clock())
-            id = self._rows.insert(
-                tx,
-                mint=authority,
-                type=type,
-                own=own,
-                holder=holder,
-                issuer=holder,
-                limits=Limits.parse(limits),
-                label=label,
-                expires=expires,
-            )
+            id = self._rows.insert(tx, kind, terms, holder=holder, issuer=holder, mint=authority)
             self._record(tx, Deed.MINTED, holder, id, by=authority, type=type)
             return Held.of(self._rows.live(tx, holder, id))
 
-    def delegate(
-        self,
-        holder: str,
-        cap: str,
-        restrictions: object = None,
-        limits: object = None,
-        *,
-        label: str | None = None,
-        expires: float | None = None,
-    ) -> Held:
+    def delegate(self, holder: str, cap: str, terms: Terms = AS_IT_IS) -> Held:
         """Make a narrower child of one's own capability, and hold both.
 
         The child's limits are accounts of its own; what it uses is also paid by every account above it.
@@ -145,23 +116,13 @@ class Kernel:
         """
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
-            id = self._child(tx, chain, holder, restrictions, limits, label, expires)
+            id = self._child(tx, chain, holder, terms)
             self._record(tx, Deed.DELEGATED, holder, id, of=cap)
             return Held.of(self._rows.live(tx, holder, id))
 
     # Handing them to others
 
-    def share(
-        self,
-        holder: str,
-        cap: str,
-        to: str,
-        restrictions: object = None,
-        limits: object = None,
-        *,
-        label: str | None = None,
-        expires: float | None = None,
-    ) -> Held:
+    def share(self, holder: str, cap: str, to: str, terms: Terms = AS_IT_IS) -> Held:
         """Make a narrower child of one's own capability for principal ``to`` to hold; see `delegate`.
 
         Whoever holds the parent can take it back. Raises what `delegate` raises; ``denied`` also for ``no_give``, and
@@ -170,7 +131,7 @@ class Kernel:
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
             self._may_give(tx, chain, to)
-            id = self._child(tx, chain, to, restrictions, limits, label, expires)
+            id = self._child(tx, chain, to, terms)
             self._record(tx, Deed.SHARED, holder, id, of=cap, to=to)
             return Held.of(self._rows.read(tx, id))
 
@@ -187,15 +148,7 @@ class Kernel:
             self._record(tx, Deed.GIVEN, holder, cap, to=to)
 
     def export(
-        self,
-        holder: str,
-        cap: str,
-        restrictions: object = None,
-        limits: object = None,
-        *,
-        label: str | None = None,
-        expires: float | None = None,
-        redemptions: int | None = None,
+        self, holder: str, cap: str, terms: Terms = AS_IT_IS, *, redemptions: int | None = None
     ) -> tuple[Held, str]:
         """Make a narrower child of one's own capability and a token whose redeemers each get a child of that.
 
@@ -212,7 +165,7 @@ class Kernel:
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
             chain.permit({"no_give": True})
-            id = self._child(tx, chain, holder, restrictions, limits, label, expires)
+            id = self._child(tx, chain, holder, terms)
             self._record(tx, Deed.EXPORTED, holder, id, of=cap)
             child = Held.of(self._rows.live(tx, holder, id))
             return child, share_links.make(tx, child.id, self._token_bytes, redemptions)
@@ -226,15 +179,7 @@ class Kernel:
             chain = self._rows.read(tx, share_links.take(tx, token))
             link = chain.leaf
             # That it may be handed on was decided when the link was made; `no_delegate` binds those who redeem it.
-            id = self._rows.insert(
-                tx,
-                parent=link.id,
-                type=link.type,
-                own=self.registry.get(link.type).restrictions(),
-                holder=redeemer,
-                issuer=link.holder,
-                depth=self._below(chain),
-            )
+            id = self._add(tx, chain, redeemer, AS_IT_IS)
             self._record(tx, Deed.REDEEMED, redeemer, id, of=link.id)
             return Held.of(self._rows.live(tx, redeemer, id))
 
@@ -358,49 +303,27 @@ class Kernel:
     def _record_end(self, tx: Connection, deed: Deed, call: Admission, **data: Json) -> None:
         self._record(tx, deed, call.principal, call.cap, call=call.id, method=call.method, **data)
 
-    def _child(
-        self,
-        tx: Connection,
-        chain: Chain,
-        holder: str,
-        restrictions: object,
-        limits: object,
-        label: str | None,
-        expires: float | None,
-    ) -> str:
-        """Write a narrower child of the chain's end, held by ``holder`` and issued by who holds the parent; its id."""
-        parent = chain.leaf
+    def _child(self, tx: Connection, chain: Chain, holder: str, terms: Terms) -> str:
+        """Write a narrower child of the chain's end, which may be handed on, for ``holder``; its id."""
         chain.permit({"no_delegate": True})
-        own = self.registry.get(parent.type).restrictions.parse(
-            {} if restrictions is None else restrictions, of=parent.type
-        )
         try:
-            chain.effective.meet(own)
+            chain.effective.meet(terms.own(self.registry.get(chain.leaf.type)))
         except Empty as empty:
-            raise nothing_left(parent.type, str(empty)) from None
-        return self._rows.insert(
-            tx,
-            parent=parent.id,
-            type=parent.type,
-            own=own,
-            holder=holder,
-            issuer=parent.holder,
-            depth=self._below(chain),
-            limits=Limits.parse(limits),
-            label=label,
-            expires=expires,
-        )
+            raise nothing_left(chain.leaf.type, str(empty)) from None
+        return self._add(tx, chain, holder, terms)
 
-    def _below(self, chain: Chain) -> int:
-        """The depth of a child. Raises HostFault ``limit`` where the chain is as long as it may be."""
-        if chain.leaf.depth >= MAX_DEPTH:
+    def _add(self, tx: Connection, chain: Chain, holder: str, terms: Terms) -> str:
+        """Write a child of the chain's end, held by ``holder`` and issued by who holds the parent; its id."""
+        parent = chain.leaf
+        if parent.depth >= MAX_DEPTH:
             raise HostFault(
                 f"a capability can be delegated {MAX_DEPTH} times in a row",
                 kind="limit",
                 hint="delegate one that is nearer to the root",
                 data={"limit": "depth", "value": MAX_DEPTH},
             )
-        return chain.leaf.depth + 1
+        kind, depth = self.registry.get(parent.type), parent.depth + 1
+        return self._rows.insert(tx, kind, terms, holder=holder, issuer=parent.holder, parent=parent.id, depth=depth)
 
     def _may_give(self, tx: Connection, chain: Chain, to: str) -> None:
         chain.permit({"no_give": True})

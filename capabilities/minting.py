@@ -7,6 +7,7 @@ from mintaka.capabilities.kernel import MINT
 from mintaka.capabilities.places import Namespace
 from mintaka.capabilities.registry import Effect, capability, method
 from mintaka.capabilities.restrictions import Restrictions, restriction
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.use import Use
 from mintaka.capabilities.value import CapabilityValue
 
@@ -30,5 +31,5 @@ class Mint:
         limits: Annotated[dict[str, Any] | None, "How much it may do, {:compute 5 :uses 10}"] = None,
     ) -> CapabilityValue:
         """Make a capability of a type, with restrictions and limits of its own."""
-        minted = use.kernel.mint(use.held.holder, use.held.id, type, restrictions, limits)
+        minted = use.kernel.mint(use.held.holder, use.held.id, type, Terms(restrictions, limits))
         return use.run.host(Grant).made(minted)

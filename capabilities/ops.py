@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from mintaka.capabilities.grant import Grant
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.errors import HostFault, TypeFault
 from mintaka.runtime.ops import op
@@ -50,7 +51,7 @@ def mint(
     "capability"
     """
     held = _capability("mint", authority)
-    return run.host(Grant).made(held.kernel.mint(held.holder, held.id, type, restrictions, limits))
+    return run.host(Grant).made(held.kernel.mint(held.holder, held.id, type, Terms(restrictions, limits)))
 
 
 @op("delegate", label="delegate", category="Capabilities")
@@ -68,7 +69,7 @@ def delegate(
     "capability"
     """
     held = _capability("delegate", cap)
-    return run.host(Grant).made(held.kernel.delegate(held.holder, held.id, restrictions, limits))
+    return run.host(Grant).made(held.kernel.delegate(held.holder, held.id, Terms(restrictions, limits)))
 
 
 @op("share_capability", label="share capability", category="Capabilities")
@@ -87,7 +88,7 @@ def share_capability(
     "nobody is called `ben` here"
     """
     held = _capability("share_capability", cap)
-    shared = held.kernel.share(held.holder, held.id, to, restrictions, limits)
+    shared = held.kernel.share(held.holder, held.id, to, Terms(restrictions, limits))
     run.host(Grant).handed_on(held.id, shared.id)
     return CapabilityValue(held.kernel, held.holder, shared.id, shared.type)
 
@@ -122,7 +123,7 @@ def export_capability(
     "string"
     """
     held = _capability("export_capability", cap)
-    child, token = held.kernel.export(held.holder, held.id, restrictions, limits)
+    child, token = held.kernel.export(held.holder, held.id, Terms(restrictions, limits))
     run.host(Grant).handed_on(held.id, child.id)
     return token
 

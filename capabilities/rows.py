@@ -12,14 +12,11 @@ from sqlalchemy import CTE, Connection, Select, and_, insert, or_, select, updat
 from mintaka.capabilities import ledger
 from mintaka.capabilities.chain import Chain, Dead, no_such_capability, read_chain, seal
 from mintaka.capabilities.held import Held
-from mintaka.capabilities.limits import Limits
 from mintaka.capabilities.principals import PrincipalKind
-from mintaka.capabilities.registry import Registry
-from mintaka.capabilities.restrictions import Restrictions
+from mintaka.capabilities.registry import CapabilityType, Registry
+from mintaka.capabilities.terms import Terms
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.schema import cap, principal
-
-NO_LIMITS = Limits()
 
 MOST_COUNTED = 1000
 """Where counting what a revocation ends stops: taking back a tree of any size is quick."""
@@ -97,31 +94,29 @@ class Rows:
     def insert(
         self,
         tx: Connection,
+        kind: CapabilityType,
+        terms: Terms,
         *,
-        type: str,
-        own: Restrictions,
         holder: str,
         issuer: str,
         parent: str | None = None,
         mint: str | None = None,
         depth: int = 0,
-        limits: Limits = NO_LIMITS,
-        label: str | None = None,
-        expires: float | None = None,
     ) -> str:
         """Write a new link and open its accounts; its id."""
+        limits = terms.allowance()
         row = {
             "id": self.new_id("c_"),
             "parent": parent,
             "mint": mint,
-            "type": type,
-            "own": own.canonical(),
+            "type": kind.name,
+            "own": terms.own(kind).canonical(),
             "holder": holder,
             "issuer": issuer,
             "depth": depth,
             "created": self._clock(),
-            "expires": expires,
-            "label": label,
+            "expires": terms.expires,
+            "label": terms.label,
         }
         tx.execute(insert(cap).values(**row, mac=seal(self._key, row, limits)))
         ledger.open_accounts(tx, str(row["id"]), limits)

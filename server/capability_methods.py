@@ -8,6 +8,7 @@ from pydantic import Field
 from mintaka.capabilities import metadata
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.kernel import Kernel
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.server.connection import Caller, Reply
@@ -30,6 +31,10 @@ class DelegateParams(CapParams):
     limits: dict[str, Any] = Field(default_factory=dict)
     label: str | None = Field(default=None, max_length=200)
     ttl_s: float | None = Field(default=None, gt=0, description="Seconds until it expires")
+
+    def terms(self, now: float) -> Terms:
+        """The child's terms, where it is made at ``now``."""
+        return Terms(self.restrictions, self.limits, self.label, None if self.ttl_s is None else now + self.ttl_s)
 
 
 class ShareParams(DelegateParams):
@@ -97,10 +102,7 @@ class CapabilityMethods:
         child = self._kernel.delegate(
             session.principal,
             self._resolve(session, params.cap),
-            params.restrictions,
-            params.limits,
-            label=params.label,
-            expires=self._expiry(params),
+            params.terms(self._powers.clock()),
         )
         return Reply(self._shown(session, child))
 
@@ -112,10 +114,7 @@ class CapabilityMethods:
             session.principal,
             self._resolve(session, params.cap),
             params.to,
-            params.restrictions,
-            params.limits,
-            label=params.label,
-            expires=self._expiry(params),
+            params.terms(self._powers.clock()),
         )
         return Reply(self._shown(session, child))
 
@@ -133,10 +132,7 @@ class CapabilityMethods:
         child, token = self._kernel.export(
             session.principal,
             self._resolve(session, params.cap),
-            params.restrictions,
-            params.limits,
-            label=params.label,
-            expires=self._expiry(params),
+            params.terms(self._powers.clock()),
             redemptions=params.uses,
         )
         return Reply({"token": token, "link": f"{self._address}/#token={token}", "cap": self._shown(session, child)})
@@ -182,9 +178,6 @@ class CapabilityMethods:
         """The models there are, and what each can draw."""
         models = await asyncio.to_thread(self._models.list)
         return Reply([model.model_dump(mode="json", exclude={"path", "latent_rgb", "words"}) for model in models])
-
-    def _expiry(self, params: DelegateParams) -> float | None:
-        return None if params.ttl_s is None else self._powers.clock() + params.ttl_s
 
     def _shown(self, session: Session, held: Held) -> dict[str, object]:
         value = CapabilityValue(self._kernel, session.principal, held.id, held.type)

@@ -17,6 +17,7 @@ from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.registry import Registry
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.engine.models import ModelFolder
 from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
@@ -75,7 +76,7 @@ class World:
         return CapabilityValue(self.kernel, holder, held.id, type)
 
     def narrow(self, parent: CapabilityValue, restrictions: object = None, limits: object = None) -> CapabilityValue:
-        child = self.kernel.delegate(parent.holder, parent.id, restrictions, limits)
+        child = self.kernel.delegate(parent.holder, parent.id, Terms(restrictions, limits))
         return CapabilityValue(self.kernel, parent.holder, child.id, child.type)
 
     def run(self, *held: CapabilityValue) -> Run:

@@ -12,6 +12,7 @@ import time
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.registry import Effect, Registry, capability, method
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.use import Use
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.database import Database
@@ -51,7 +52,7 @@ def main() -> None:
             kernel.settle(call, {"compute": 500_000})
             print("settled", flush=True)
         if most == 0 and chances.random() < 0.2:
-            child = kernel.delegate(OWNER, cap, {}, {"uses": 3})
+            child = kernel.delegate(OWNER, cap, Terms({}, {"uses": 3}))
             kernel.revoke(OWNER, child.id)
             print(f"revoked {child.id}", flush=True)
 

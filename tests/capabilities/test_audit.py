@@ -7,6 +7,7 @@ from sqlalchemy import delete, select, update
 
 from mintaka.capabilities.audit import Deed
 from mintaka.capabilities.kernel import Kernel
+from mintaka.capabilities.terms import Terms
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.schema import audit_head, event
 
@@ -16,7 +17,7 @@ def busy_day(world: Any) -> tuple[str, Any]:
     kernel: Kernel = world.kernel
     kernel.introduce("bob")
     root = world.root().id
-    child = kernel.delegate("ann", root, {"max_width": 64}, {"uses": 5})
+    child = kernel.delegate("ann", root, Terms({"max_width": 64}, {"uses": 5}))
     kernel.give("ann", kernel.delegate("ann", child.id).id, "bob")
     shared = kernel.share("ann", child.id, "bob")
     exported, token = kernel.export("ann", child.id)

@@ -8,6 +8,7 @@ import pytest
 from mintaka.capabilities.files import Folders, ReadFiles, WriteFiles
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.registry import Registry
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.folders import Folder
@@ -27,7 +28,7 @@ def kernel(world: Any, tmp_path: Path) -> Kernel:
 
 def held(kernel: Kernel, type: str, restrictions: object = None, limits: object = None) -> CapabilityValue:
     root = next(each for each in kernel.bootstrap("ann") if each.type == type)
-    return CapabilityValue(kernel, "ann", kernel.delegate("ann", root.id, restrictions, limits).id, type)
+    return CapabilityValue(kernel, "ann", kernel.delegate("ann", root.id, Terms(restrictions, limits)).id, type)
 
 
 async def kind_of(world: Any, cap: CapabilityValue, method: str, *args: Any) -> str:

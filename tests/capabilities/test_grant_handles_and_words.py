@@ -7,6 +7,7 @@ from mintaka.capabilities import ops
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.images import Image
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.errors import ArityError, HostFault, TypeFault
 from mintaka.runtime.ops import OpTable
@@ -41,7 +42,7 @@ async def test_what_was_revoked_is_no_longer_found(world: Any) -> None:
 
 async def test_a_filter_picks_by_label_or_id_and_nothing_else(world: Any) -> None:
     draw = world.root()
-    named = world.kernel.delegate("ann", draw.id, label="small")
+    named = world.kernel.delegate("ann", draw.id, Terms(label="small"))
     run = world.run(draw, CapabilityValue(world.kernel, "ann", named.id, GENERATE))
     for filter in ({"label": "small"}, {"id": named.id}):
         assert ops.get_capability(run, GENERATE, filter).id == named.id  # type: ignore[arg-type, union-attr]

@@ -21,6 +21,7 @@ from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.order import Allowed, AtMost
 from mintaka.capabilities.registry import Effect, Registry, capability, method
 from mintaka.capabilities.restrictions import Restrictions, restriction
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.use import Use
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.database import Database
@@ -236,7 +237,7 @@ class History:
         held = self.expect(
             self.handing_on(person, parent, rules),
             ("delegate", person, parent, rules, limits, expires),
-            lambda: self.kernel.delegate(person, parent, rules, limits, expires=expires),
+            lambda: self.kernel.delegate(person, parent, Terms(rules, limits, expires=expires)),
         )
         if held is not None:
             self.known[held.id] = Known(person, held.type, [parent], True, rules, expires, limits)
@@ -255,7 +256,7 @@ class History:
         held = self.expect(
             self.handing_on(person, parent, rules, "no_give"),
             ("share", person, parent, to, rules, limits),
-            lambda: self.kernel.share(person, parent, to, rules, limits),
+            lambda: self.kernel.share(person, parent, to, Terms(rules, limits)),
         )
         if held is not None:
             self.known[held.id] = Known(to, held.type, [parent], True, rules, None, limits)
@@ -282,7 +283,7 @@ class History:
         made = self.expect(
             self.handing_on(person, parent, rules, "no_give"),
             ("export", person, parent, rules, limits, times),
-            lambda: self.kernel.export(person, parent, rules, limits, redemptions=times),
+            lambda: self.kernel.export(person, parent, Terms(rules, limits), redemptions=times),
         )
         if made is not None:
             held, token = made
@@ -309,7 +310,7 @@ class History:
         held = self.expect(
             expected,
             ("mint", person, authority, rules, limits),
-            lambda: self.kernel.mint(person, authority, "toy", rules, limits),
+            lambda: self.kernel.mint(person, authority, "toy", Terms(rules, limits)),
         )
         if held is not None:
             self.known[held.id] = Known(person, "toy", [authority], False, rules, None, limits)

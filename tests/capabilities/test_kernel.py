@@ -11,6 +11,7 @@ from mintaka.capabilities.ledger import Published
 from mintaka.capabilities.limits import MEGA, Limits
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.registry import Registry
+from mintaka.capabilities.terms import Terms
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.database import Database
 from mintaka.storage.schema import account, cap, charge
@@ -47,8 +48,8 @@ def test_somebody_who_was_only_introduced_holds_nothing(world: Any) -> None:
 
 def test_a_child_permits_only_what_every_link_above_it_permits(world: Any) -> None:
     top = root(world)
-    middle = world.kernel.delegate("ann", top, {"max_width": 512, "allowed_models": ["alpha", "beta"]})
-    leaf = world.kernel.delegate("ann", middle.id, {"max_width": 1024, "max_steps": 5})
+    middle = world.kernel.delegate("ann", top, Terms({"max_width": 512, "allowed_models": ["alpha", "beta"]}))
+    leaf = world.kernel.delegate("ann", middle.id, Terms({"max_width": 1024, "max_steps": 5}))
     assert leaf.restrictions.to_json() == {"allowed_models": ["alpha", "beta"], "max_steps": 5, "max_width": 512}
     world.kernel.permit("ann", leaf.id, {"max_width": 512})
     assert kind_of(lambda: world.kernel.permit("ann", leaf.id, {"max_width": 513})) == "denied"
@@ -58,20 +59,23 @@ def test_a_child_permits_only_what_every_link_above_it_permits(world: Any) -> No
 def test_narrowing_twice_is_narrowing_once_by_both(world: Any) -> None:
     top = root(world)
     first, second = {"max_width": 300, "seed": [0, 50]}, {"max_width": 200, "seed": [40, 90]}
-    twice = world.kernel.delegate("ann", world.kernel.delegate("ann", top, first).id, second)
+    twice = world.kernel.delegate("ann", world.kernel.delegate("ann", top, Terms(first)).id, Terms(second))
     rules = world.kernel.registry.get(GENERATE).restrictions
     both = rules.parse(first, of=GENERATE).meet(rules.parse(second, of=GENERATE))
-    once = world.kernel.delegate("ann", top, both.to_json())
+    once = world.kernel.delegate("ann", top, Terms(both.to_json()))
     assert twice.restrictions == once.restrictions
 
 
 def test_a_delegation_that_could_do_nothing_is_refused(world: Any) -> None:
-    narrow = world.kernel.delegate("ann", root(world), {"allowed_models": ["alpha"]})
-    assert kind_of(lambda: world.kernel.delegate("ann", narrow.id, {"allowed_models": ["beta"]})) == "empty_authority"
+    narrow = world.kernel.delegate("ann", root(world), Terms({"allowed_models": ["alpha"]}))
+    assert (
+        kind_of(lambda: world.kernel.delegate("ann", narrow.id, Terms({"allowed_models": ["beta"]})))
+        == "empty_authority"
+    )
 
 
 def test_what_may_not_be_handed_on_is_not(world: Any) -> None:
-    bound = world.kernel.delegate("ann", root(world), {"no_delegate": True})
+    bound = world.kernel.delegate("ann", root(world), Terms({"no_delegate": True}))
     assert kind_of(lambda: world.kernel.delegate("ann", bound.id)) == "denied"
 
 
@@ -87,12 +91,12 @@ def test_a_chain_has_an_end(world: Any) -> None:
 )
 def test_limits_that_make_no_sense_are_refused(world: Any, limits: object) -> None:
     top = root(world)
-    assert kind_of(lambda: world.kernel.delegate("ann", top, {}, limits)) == "invalid_params"
+    assert kind_of(lambda: world.kernel.delegate("ann", top, Terms({}, limits))) == "invalid_params"
 
 
 @pytest.mark.parametrize("restrictions", [[], "", 0, False, "max_width"])
 def test_restrictions_that_are_no_object_never_mean_none(world: Any, restrictions: object) -> None:
-    assert kind_of(lambda: world.kernel.delegate("ann", root(world), restrictions)) == "invalid_params"
+    assert kind_of(lambda: world.kernel.delegate("ann", root(world), Terms(restrictions))) == "invalid_params"
 
 
 def test_unknown_foreign_revoked_and_expired_are_one_answer(world: Any) -> None:
@@ -100,7 +104,7 @@ def test_unknown_foreign_revoked_and_expired_are_one_answer(world: Any) -> None:
     foreign = root(world, holder="bob")
     revoked = world.kernel.delegate("ann", top).id
     world.kernel.revoke("ann", revoked)
-    expired = world.kernel.delegate("ann", top, expires=world.clock.now + 5).id
+    expired = world.kernel.delegate("ann", top, Terms(expires=world.clock.now + 5)).id
     world.clock.now += 5
     answers = []
     for id in ("c_unknown", foreign, revoked, expired):
@@ -149,8 +153,8 @@ def hand_over(world: Any, id: str, holder: str) -> None:
 
 
 def test_minting_makes_what_the_namespace_covers_and_dies_with_its_authority(world: Any) -> None:
-    authority = world.kernel.delegate("ann", root(world, "sys.mint"), {"namespace": "diffusers"})
-    minted = world.kernel.mint("ann", authority.id, GENERATE, {"max_width": 64}, {"uses": 1}, label="small")
+    authority = world.kernel.delegate("ann", root(world, "sys.mint"), Terms({"namespace": "diffusers"}))
+    minted = world.kernel.mint("ann", authority.id, GENERATE, Terms({"max_width": 64}, {"uses": 1}, label="small"))
     assert (minted.parent, minted.mint, minted.label) == (None, authority.id, "small")
     assert minted.restrictions.to_json() == {"max_width": 64}
     assert world.kernel.revoke("ann", authority.id) == 2
@@ -159,7 +163,7 @@ def test_minting_makes_what_the_namespace_covers_and_dies_with_its_authority(wor
 
 def test_minting_is_refused_beyond_the_namespace_without_a_mint_and_of_a_mint(world: Any) -> None:
     power, draw = root(world, "sys.mint"), root(world)
-    elsewhere = world.kernel.delegate("ann", power, {"namespace": "net"})
+    elsewhere = world.kernel.delegate("ann", power, Terms({"namespace": "net"}))
     assert kind_of(lambda: world.kernel.mint("ann", elsewhere.id, GENERATE)) == "denied"
     assert kind_of(lambda: world.kernel.mint("ann", draw, GENERATE)) == "denied"
     assert kind_of(lambda: world.kernel.mint("ann", power, "sys.mint")) == "denied"
@@ -167,8 +171,8 @@ def test_minting_is_refused_beyond_the_namespace_without_a_mint_and_of_a_mint(wo
 
 
 def test_two_children_of_one_budget_spend_it_together(world: Any) -> None:
-    parent = world.kernel.delegate("ann", root(world), {}, {"compute": 10})
-    children = [world.kernel.delegate("ann", parent.id, {}, {"compute": 10}).id for _ in range(2)]
+    parent = world.kernel.delegate("ann", root(world), Terms({}, {"compute": 10}))
+    children = [world.kernel.delegate("ann", parent.id, Terms({}, {"compute": 10})).id for _ in range(2)]
     first = world.kernel.admit("ann", children[0], "textToImage", {}, {"compute": 6 * MEGA})
     with pytest.raises(HostFault, match="costs 6 megapixel-steps, and 4 are left") as caught:
         world.kernel.admit("ann", children[1], "textToImage", {}, {"compute": 6 * MEGA})
@@ -182,7 +186,7 @@ def test_two_children_of_one_budget_spend_it_together(world: Any) -> None:
 
 
 def test_what_an_authority_minted_pays_into_its_accounts_too(world: Any) -> None:
-    authority = world.kernel.delegate("ann", root(world, "sys.mint"), {}, {"uses": 2})
+    authority = world.kernel.delegate("ann", root(world, "sys.mint"), Terms({}, {"uses": 2}))
     minted = world.kernel.mint("ann", authority.id, GENERATE)
     world.kernel.settle(world.kernel.admit("ann", minted.id, "textToImage", {}, {"uses": 1}), {})
     assert kind_of(lambda: world.kernel.admit("ann", minted.id, "textToImage", {}, {"uses": 1})) == "no_budget"
@@ -190,20 +194,20 @@ def test_what_an_authority_minted_pays_into_its_accounts_too(world: Any) -> None
 
 
 def test_a_refused_call_reserves_nothing_anywhere(world: Any) -> None:
-    rich = world.kernel.delegate("ann", root(world), {}, {"compute": 10, "uses": 5})
-    poor = world.kernel.delegate("ann", rich.id, {}, {"compute": 1})
+    rich = world.kernel.delegate("ann", root(world), Terms({}, {"compute": 10, "uses": 5}))
+    poor = world.kernel.delegate("ann", rich.id, Terms({}, {"compute": 1}))
     costs = {"uses": 1, "compute": 2 * MEGA}
     assert kind_of(lambda: world.kernel.admit("ann", poor.id, "textToImage", {}, costs)) == "no_budget"
     assert world.kernel.describe("ann", rich.id).to_json()["used"] == {"compute": 0, "uses": 0}
 
 
 def test_a_method_that_is_not_allowed_is_not_admitted(world: Any) -> None:
-    lists = world.kernel.delegate("ann", root(world), {"methods": ["models"]})
+    lists = world.kernel.delegate("ann", root(world), Terms({"methods": ["models"]}))
     assert kind_of(lambda: world.kernel.admit("ann", lists.id, "textToImage", {}, {})) == "denied"
 
 
 def test_a_call_ends_once(world: Any) -> None:
-    limited = world.kernel.delegate("ann", root(world), {}, {"uses": 3})
+    limited = world.kernel.delegate("ann", root(world), Terms({}, {"uses": 3}))
     admission = world.kernel.admit("ann", limited.id, "textToImage", {}, {"uses": 1})
     world.kernel.settle(admission, {})
     with pytest.raises(ValueError, match="already ended"):
@@ -212,7 +216,7 @@ def test_a_call_ends_once(world: Any) -> None:
 
 
 def test_a_call_cannot_spend_more_than_it_reserved(world: Any) -> None:
-    limited = world.kernel.delegate("ann", root(world), {}, {"compute": 3})
+    limited = world.kernel.delegate("ann", root(world), Terms({}, {"compute": 3}))
     admission = world.kernel.admit("ann", limited.id, "textToImage", {}, {"compute": MEGA})
     with pytest.raises(ValueError, match="cannot spend"):
         world.kernel.settle(admission, {"compute": 2 * MEGA})
@@ -220,7 +224,7 @@ def test_a_call_cannot_spend_more_than_it_reserved(world: Any) -> None:
 
 
 def test_what_was_revoked_while_it_ran_publishes_nothing(world: Any) -> None:
-    child = world.kernel.delegate("ann", root(world), {}, {"uses": 1})
+    child = world.kernel.delegate("ann", root(world), Terms({}, {"uses": 1}))
     admission = world.kernel.admit("ann", child.id, "textToImage", {}, {"uses": 1})
     assert world.kernel.is_live(admission)
     world.kernel.revoke("ann", child.id)
@@ -248,7 +252,7 @@ def test_a_crash_gives_back_what_was_reserved_and_keeps_what_was_spent(tmp_path:
     url = f"sqlite:///{tmp_path / 'mintaka.db'}"
     first = Database(url)
     before = kernel(first)
-    limited = before.delegate("ann", before.bootstrap("ann")[0].id, {}, {"uses": 5})
+    limited = before.delegate("ann", before.bootstrap("ann")[0].id, Terms({}, {"uses": 5}))
     before.settle(before.admit("ann", limited.id, "mint", {}, {"uses": 1}), {})
     for _ in range(3):
         before.admit("ann", limited.id, "mint", {}, {"uses": 1})
@@ -276,7 +280,7 @@ def test_a_crash_gives_back_what_was_reserved_and_keeps_what_was_spent(tmp_path:
     ids=["own", "issuer", "parent", "expires", "depth", "mac", "limit", "account"],
 )
 def test_a_row_that_was_edited_is_dead_and_never_wider(world: Any, edit: Any) -> None:
-    narrow = world.kernel.delegate("ann", root(world), {"max_width": 64}, {"compute": 5}, expires=2e6)
+    narrow = world.kernel.delegate("ann", root(world), Terms({"max_width": 64}, {"compute": 5}, expires=2e6))
     world.kernel.bootstrap("bob")
     with world.database.write() as tx:
         tx.execute(edit)
@@ -313,7 +317,7 @@ def test_another_key_makes_every_capability_dead(world: Any) -> None:
 
 
 def test_released_calls_leave_a_record_of_what_they_held(world: Any) -> None:
-    limited = world.kernel.delegate("ann", root(world), {}, {"uses": 1})
+    limited = world.kernel.delegate("ann", root(world), Terms({}, {"uses": 1}))
     for _ in range(3):
         world.kernel.release(world.kernel.admit("ann", limited.id, "textToImage", {}, {"uses": 1}))
     with world.database.read() as tx:
@@ -322,8 +326,8 @@ def test_released_calls_leave_a_record_of_what_they_held(world: Any) -> None:
 
 
 def test_only_so_many_calls_run_at_once_under_the_whole_chain(world: Any) -> None:
-    wide = world.kernel.delegate("ann", root(world), {}, {"concurrent": 2})
-    narrow = world.kernel.delegate("ann", wide.id, {}, {"concurrent": 1})
+    wide = world.kernel.delegate("ann", root(world), Terms({}, {"concurrent": 2}))
+    narrow = world.kernel.delegate("ann", wide.id, Terms({}, {"concurrent": 1}))
     first = admit(world, narrow.id)
     assert kind_of(lambda: admit(world, narrow.id)) == "busy"
     second = admit(world, wide.id)
@@ -335,8 +339,8 @@ def test_only_so_many_calls_run_at_once_under_the_whole_chain(world: Any) -> Non
 
 
 def test_calls_come_no_more_often_than_every_rate_of_the_chain_lets_them(world: Any) -> None:
-    wide = world.kernel.delegate("ann", root(world), {}, {"rate": {"per_s": 0.5, "burst": 2}})
-    narrow = world.kernel.delegate("ann", wide.id, {}, {"rate": {"per_s": 10}})
+    wide = world.kernel.delegate("ann", root(world), Terms({}, {"rate": {"per_s": 0.5, "burst": 2}}))
+    narrow = world.kernel.delegate("ann", wide.id, Terms({}, {"rate": {"per_s": 10}}))
     admit(world, narrow.id)
     assert kind_of(lambda: admit(world, narrow.id)) == "busy"
     world.clock.now += 0.1
@@ -359,4 +363,4 @@ def test_calls_come_no_more_often_than_every_rate_of_the_chain_lets_them(world: 
     ids=str,
 )  # fmt: skip
 def test_limits_that_are_none_are_refused(world: Any, limits: object) -> None:
-    assert kind_of(lambda: world.kernel.delegate("ann", root(world), {}, limits)) == "invalid_params"
+    assert kind_of(lambda: world.kernel.delegate("ann", root(world), Terms({}, limits))) == "invalid_params"

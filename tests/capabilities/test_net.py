@@ -9,6 +9,7 @@ import pytest
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.net import Http, Incoming, Outgoing
 from mintaka.capabilities.registry import Registry
+from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.errors import HostFault
 from mintaka.server.outbound import send
@@ -50,7 +51,7 @@ def kernel(world: Any, internet: Internet) -> Kernel:
 
 def held(kernel: Kernel, restrictions: object = None, limits: object = None) -> CapabilityValue:
     [root] = [each for each in kernel.bootstrap("ann") if each.type == "net.http"]
-    child = kernel.delegate("ann", root.id, restrictions, limits)
+    child = kernel.delegate("ann", root.id, Terms(restrictions, limits))
     return CapabilityValue(kernel, "ann", child.id, "net.http")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from mintaka.capabilities.audit import Deed
+from mintaka.capabilities.terms import Terms
 from mintaka.storage.database import Database
 from mintaka.storage.schema import account, charge, invocation
 from tests.capabilities.spender import OWNER, kernel_at
@@ -33,7 +34,7 @@ def check_race(folder: Path, processes: int, each: int) -> None:
     kernel = kernel_at(url)
     root = next(held.id for held in kernel.bootstrap(OWNER) if held.type == "toy")
     limit = processes * each // 2
-    shared = kernel.delegate(OWNER, root, {}, {"uses": limit})
+    shared = kernel.delegate(OWNER, root, Terms({}, {"uses": limit}))
     children = [kernel.delegate(OWNER, shared.id).id for _ in range(processes)]
     running = [spender(url, cap, seed, each) for seed, cap in enumerate(children)]
     told = Counter(line for process in running for line in process.communicate()[0].split("\n") if line)
@@ -48,7 +49,7 @@ def check_kills(folder: Path, kills: int) -> None:
     url = f"sqlite:///{folder / 'kill.db'}"
     kernel = kernel_at(url)
     root = next(held.id for held in kernel.bootstrap(OWNER) if held.type == "toy")
-    cap = kernel.delegate(OWNER, root, {}, {"uses": 10**6, "compute": 10**6}).id
+    cap = kernel.delegate(OWNER, root, Terms({}, {"uses": 10**6, "compute": 10**6})).id
     settled = 0
     for seed in range(kills):
         process = spender(url, cap, seed, 0)
