@@ -16,16 +16,15 @@ that is left over at the end, means that this is not the run that was recorded; 
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mintaka.runtime.errors import Cancelled, Diverged, HostFault, JournalLost, ScriptError, internal_error
 from mintaka.runtime.fiber import wait
-from mintaka.runtime.journal import FORMAT, Entry, Journal, Kind
+from mintaka.runtime.journal import Entry, Journal, Kind
 from mintaka.runtime.records import (
     Codec,
     Json,
@@ -36,21 +35,15 @@ from mintaka.runtime.records import (
     dumps,
     encoded,
     error_record,
-    loads,
-    recorded_error,
+    recorded_outcome,
 )
+from mintaka.runtime.replay import ENDED, FAILED, Past, Recorded, diverged, start, told
 from mintaka.runtime.tasks import Group, Track
 from mintaka.runtime.turns import Turns
 from mintaka.runtime.values import Value
 
 if TYPE_CHECKING:
     from mintaka.runtime.run import Run
-
-FAILED = '"failed"'
-"""Outcome of tasks of which one failed."""
-
-ENDED = '"ended"'
-"""Outcome of tasks that all ended well."""
 
 MOST_PENDING = 256
 """Entries that wait to be written with the next call."""
@@ -69,41 +62,6 @@ class Call:
     deadline: float
 
 
-@dataclass(slots=True)
-class Recorded:
-    """What the journal knows of a position: its entry, and of a call that has ended its outcome."""
-
-    entry: Entry
-    done: Entry | None = None
-
-    @property
-    def answered(self) -> bool:
-        """Whether its outcome is known; only of a call that has begun it may not be."""
-        return self.done is not None or self.entry.kind != Kind.CALL
-
-
-@dataclass(slots=True)
-class Past:
-    """What the journal holds of a run that is resumed."""
-
-    unread: dict[str, Recorded] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
-    """Positions of answers, as they arrived."""
-
-    @classmethod
-    def of(cls, entries: Sequence[Entry]) -> "Past":
-        """Sort the entries behind the first."""
-        past = cls()
-        for entry in entries:
-            if entry.kind == Kind.DONE:
-                past.unread[entry.position].done = entry
-            else:
-                past.unread[entry.position] = Recorded(entry)
-            if entry.kind == Kind.DONE or entry.outcome == FAILED:
-                past.order.append(entry.position)
-        return past
-
-
 class Recorder:
     """One run and its journal. Its methods are called in the run's fibers, save where they are ``async``."""
 
@@ -111,12 +69,8 @@ class Recorder:
         self._run = run
         self._journal = journal
         self._codec = codec or NoHostValues()
-        entries = [Entry(*row) for row in journal.read()]
-        self._start = entries[0] if entries else None
-        past = Past.of(entries[1:])
-        self._unread = past.unread
-        self._to_read = sum(each.answered for each in self._unread.values())
-        self._turns = Turns(past.order, self._stuck)
+        self._past = Past(journal.read())
+        self._turns = Turns(self._past.order, self._stuck)
         self._live = asyncio.Event()
         self._track = Track(has_turn=True)
         self._pending: list[Entry] = []
@@ -131,7 +85,7 @@ class Recorder:
 
     def slice_length(self, length: int) -> int:
         """How long slices are: as when the run began, or ``length``. Where they end, time can run out."""
-        return length if self._start is None else int(_facts(self._start).get("slice", length))
+        return self._past.slice_length or length
 
     def begin(self, program: str, slice_length: int) -> None:
         """See that this is the run that was recorded, or write down what it is.
@@ -139,39 +93,24 @@ class Recorder:
         Raises `Diverged` where the script (``program`` is its digest), the arguments or the budget are others.
         """
         budget = asdict(self._run.budget)
-        facts = {"format": FORMAT, "budget": budget, "slice": slice_length}
         args = digest(list(self._run.args), self._codec)
-        if self._start is None:
-            self._append([Entry("", Kind.START, program, args, json.dumps(facts), 0.0)])
-            return
-        known = _facts(self._start)
-        if known.get("format") != FORMAT:
-            raise Diverged("This run was recorded by another version. Resume it with that, or start a new run.")
-        for what, before, now in (
-            ("script", self._start.what, program),
-            ("arguments", self._start.digest, args),
-            ("budget", known["budget"], budget),
-        ):
-            if before != now:
-                raise Diverged(
-                    f"Not the {what} this run began with. Resume it with what it began with, or start a new run.",
-                    data={"changed": what},
-                )
+        if self._past.start is None:
+            self._append([start(program, args, budget, slice_length)])
+        else:
+            self._past.compare(program, args, budget)
 
     def end(self) -> None:
         """The script came to its end: write what is left. Raises `Diverged` where it should have done more."""
-        if self._unread:
-            position, recorded = next(iter(self._unread.items()))
-            raise self._diverged(position, recorded.entry, "the script ended")
+        if self._past.unread:
+            raise self._diverged(self._past.first(), "the script ended")
         self.flush()
 
     def failed(self, error: ScriptError) -> ScriptError:
         """The script failed: write what is left; the error to tell."""
         if self._failure is not None:
             return self._failure
-        if self._to_read and not isinstance(error, Diverged | Cancelled):
-            position, recorded = next(iter(self._unread.items()))
-            return self._diverged(position, recorded.entry, f"the script failed ({error.message})")
+        if self._past.to_read and not isinstance(error, Diverged | Cancelled):
+            return self._diverged(self._past.first(), f"the script failed ({error.message})")
         try:
             self.flush()
         except JournalLost as lost:
@@ -204,12 +143,12 @@ class Recorder:
     ) -> Value:
         """An effect: the outcome of ``act``, or the recorded one."""
         track = self._track
-        call = Call(what, digest(args, self._codec), args if not self._to_read else copied(args), act, deadline)
+        call = Call(what, digest(args, self._codec), args if not self._past.to_read else copied(args), act, deadline)
         position, recorded = self._read(Kind.CALL, what, call.digest)
         try:
             return wait(self._perform(track, position, recorded, call))
         finally:
-            self._track = track
+            self._back(track)
 
     def observe(self, what: str, read: Callable[[], Value]) -> Value:
         """A reading of the world: what ``read`` gives, or what it gave."""
@@ -240,13 +179,13 @@ class Recorder:
         try:
             return wait(self._together(track, position, recorded, tasks, at_once))
         finally:
-            self._track = track
+            self._back(track)
 
     # Time
 
     def elapsed(self) -> float:
         """Seconds that the run has used; those between a crash and its being resumed do not count."""
-        return self._seconds if self._to_read else self._seconds + self._loop_time() - self._since
+        return self._seconds if self._past.to_read else self._seconds + self._loop_time() - self._since
 
     def slice_ended(self) -> None:
         """A slice of the run ended: what was gathered is written. Raises `JournalLost`."""
@@ -256,12 +195,12 @@ class Recorder:
     def struck(self, deadline: float) -> bool:
         """Whether the time was over at the end of this slice."""
         track = self._track
-        recorded = self._unread.get(track.position)
+        recorded = self._past.unread.get(track.position)
         if recorded is not None and recorded.entry.kind == Kind.DEADLINE:
             if self._slices < int(recorded.entry.what):
                 return False
             self._consume(recorded.entry)
-        elif self._to_read or self.elapsed() < deadline:
+        elif self._past.to_read or self.elapsed() < deadline:
             return False
         else:
             self._write(Entry(track.position, Kind.DEADLINE, str(self._slices), "", None, self.elapsed()))
@@ -308,55 +247,41 @@ class Recorder:
             raise self._failure
         position = self._track.position
         self._track.number += 1
-        recorded = self._unread.get(position)
+        recorded = self._past.unread.get(position)
         if recorded is not None and recorded.entry[1:4] != (kind, what, digest):
-            raise self._diverged(position, recorded.entry, _told(kind, what))
+            raise self._diverged(recorded.entry, told(kind, what))
         return position, recorded
 
     def _consume(self, entry: Entry) -> None:
         """An entry has been replayed; after the last of them time goes on."""
         self._seconds = max(self._seconds, entry.seconds)
-        self._read_up(self._unread.pop(entry.position))
-
-    def _read_up(self, recorded: Recorded) -> None:
-        if recorded.answered:
-            self._to_read -= 1
+        if self._past.read(entry.position):
             self._since = self._loop_time()
 
     def _replay(self, entry: Entry) -> Value:
         """The recorded outcome."""
         self._consume(entry)
-        outcome = loads(entry.outcome or "{}")
-        if "error" in outcome:
-            raise recorded_error(outcome["error"], self._codec)
-        return decoded(outcome["value"], self._codec)
+        return recorded_outcome(entry.outcome or "{}", self._codec)
 
     def _forget(self, position: str) -> None:
         """The tasks at ``position`` are cancelled: what is recorded of them from here on came too late for them."""
-        if self._unread:
+        if self._past.unread:
             prefix = f"{position}."
-            for each in [each for each in self._unread if each.startswith(prefix)]:
-                self._read_up(self._unread.pop(each))
+            if self._past.forget(prefix):
+                self._since = self._loop_time()
             self._turns.forget(prefix)
             self._turns.expect(position)
 
-    def _diverged(self, position: str, recorded: Entry, now: str) -> Diverged:
-        before = _told(recorded.kind, recorded.what)
-        alike = " with other arguments" if before == now else ""
-        self._failure = Diverged(
-            f"The resumed run went another way: at effect {position} it did {before} before, and now {now}{alike}. "
-            "Resume it with the script and the ops it began with, or start a new run.",
-            data={"position": position, "before": before, "now": now},
-        )
+    def _diverged(self, recorded: Entry, now: str) -> Diverged:
+        self._failure = diverged(recorded, now)
         self._turns.fail(self._failure)
         self._live.set()
         return self._failure
 
     def _stuck(self) -> None:
         """Nobody can be given the turn. With entries left to read, the run does not do what it did."""
-        if self._to_read and self._failure is None:
-            position, recorded = next(each for each in self._unread.items() if each[1].answered)
-            self._diverged(position, recorded.entry, "nothing")
+        if self._past.to_read and self._failure is None:
+            self._diverged(self._past.first(answered=True), "nothing")
 
     # What runs while fibers wait
 
@@ -372,7 +297,7 @@ class Recorder:
         if recorded is None:
             self._write_now(Entry(position, Kind.CALL, call.what, call.digest, None, self.elapsed()))
         else:
-            del self._unread[position]
+            del self._past.unread[position]
         outcome, error = await self._answer(position, call)
         self._write_now(Entry(position, Kind.DONE, call.what, "", dumps(outcome), self.elapsed()))
         await self._turns.taken(self._turns.arrival(position))
@@ -449,7 +374,7 @@ class Recorder:
                 await self._when_live()
             self._write(Entry(position, Kind.JOIN, "", "", outcome, self.elapsed()))
         elif recorded.entry.outcome != outcome:  # how they ended follows from the answers they had
-            raise self._diverged(position, recorded.entry, f"tasks that {loads(outcome)}")
+            raise self._diverged(recorded.entry, f"tasks that {outcome.strip('"')}")
         await self._turns.taken(group.joined if group.failure is None else self._turns.arrival(position))
         track.has_turn = True
         if recorded is not None:
@@ -458,6 +383,11 @@ class Recorder:
             raise group.failure
         return group.results
 
+    def _back(self, track: Track) -> None:
+        """A fiber goes on. One that is cancelled only unwinds, whoever's turn it is."""
+        if track.has_turn:
+            self._enter(track)
+
     def _enter(self, track: Track) -> None:
         self._track = track
 
@@ -465,24 +395,6 @@ class Recorder:
         """End the turn of a fiber, if it has it."""
         if track.has_turn:
             track.has_turn = False
-            if not self._to_read:
+            if not self._past.to_read:
                 self._live.set()
             self._turns.release()
-
-
-def _told(kind: str, what: str) -> str:
-    """What an entry tells, in words."""
-    match kind:
-        case Kind.CALL | Kind.READ:
-            return f"`{what}`"
-        case Kind.EMIT:
-            return f"a `{what}` event"
-        case Kind.DEADLINE:
-            return "running out of time"
-    return "tasks at the same time"
-
-
-def _facts(start: Entry) -> dict[str, Any]:
-    """What the first entry tells of the run."""
-    facts: dict[str, Any] = json.loads(start.outcome or "{}")
-    return facts

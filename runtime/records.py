@@ -133,6 +133,14 @@ def error_record(error: ScriptError, codec: Codec) -> dict[str, Json]:
     return record
 
 
+def recorded_outcome(outcome: str, codec: Codec) -> Value:
+    """The value that an effect had, or its error raised, of the JSON that was kept of it."""
+    kept = loads(outcome)
+    if "error" in kept:
+        raise recorded_error(kept["error"], codec)
+    return decoded(kept["value"], codec)
+
+
 def recorded_error(record: Mapping[str, Json], codec: Codec) -> ScriptError:
     """The error of what `error_record` gave; it can be caught if that could."""
     kind, message, data = str(record["kind"]), str(record["message"]), decoded(record["data"], codec)
