@@ -374,7 +374,7 @@ class Recorder:
                 await self._when_live()
             self._write(Entry(position, Kind.JOIN, "", "", outcome, self.elapsed()))
         elif recorded.entry.outcome != outcome:  # how they ended follows from the answers they had
-            raise self._diverged(recorded.entry, f"tasks that {outcome.strip('"')}")
+            raise self._diverged(recorded.entry, f"tasks that {outcome[1:-1]}")
         await self._turns.taken(group.joined if group.failure is None else self._turns.arrival(position))
         track.has_turn = True
         if recorded is not None:
