@@ -16,7 +16,7 @@ from importlib.resources import files
 from lark import Lark
 
 from mintaka import stdlib
-from mintaka.lang.checker import check
+from mintaka.lang.checker import analyse
 from mintaka.lang.parser import parse
 from mintaka.lang.tree import Node, from_json, to_json, walk
 from mintaka.runtime.budget import Budget
@@ -52,8 +52,9 @@ class Echo(HostObject):
 
 
 def compiled(tree: Node) -> Program:
-    assert not [found for found in check(tree, OPS.signatures) if found.severity == "error"]
-    return compile_tree(tree, OPS)
+    analysis = analyse(tree, OPS.signatures)
+    assert not [found for found in analysis.diagnostics if found.severity == "error"]
+    return compile_tree(tree, OPS, resolution=analysis.resolution)
 
 
 def milliseconds(work: Callable[[], object], turns: int = TURNS) -> float:

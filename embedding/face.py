@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from mintaka.embedding.exchange import to_python, to_script
 from mintaka.embedding.ops import Handed, standard_table
+from mintaka.lang.checker import analyse
 from mintaka.lang.checker import check as check_tree
 from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
 from mintaka.lang.formatter import format_source
@@ -80,10 +81,11 @@ def compile(script: Script, *, ops: OpTable | None = None) -> Program:
         tree = _tree(script)
     except SyntaxFault as fault:
         raise Rejected(fault.diagnostics) from None
-    mistakes = [found for found in check_tree(tree, table.signatures) if found.severity is Severity.ERROR]
+    analysis = analyse(tree, table.signatures)
+    mistakes = [found for found in analysis.diagnostics if found.severity is Severity.ERROR]
     if mistakes:
         raise Rejected(mistakes)
-    return compile_tree(tree, table)
+    return compile_tree(tree, table, resolution=analysis.resolution)
 
 
 def run(

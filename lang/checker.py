@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 
 from mintaka.lang.diagnostics import Code, Diagnostic, Severity
 from mintaka.lang.flow import Flow
@@ -30,6 +31,13 @@ class Analysis:
     """The kinds or capability types of variables of which they are known, in order of binding."""
     result: str
     """The kinds of its value: ``number``, ``string | null``, ``any``; ``never`` where it always leaves."""
+    resolution: Resolution
+    """Its names, resolved: for a compiler to go on with, which changes it and so is the last to use it."""
+
+    @property
+    def tree(self) -> Node:
+        """The script."""
+        return self.resolution.root.node
 
 
 def check(node: Node, signatures: Mapping[str, Signature], *, capabilities: Capabilities = NONE) -> list[Diagnostic]:
@@ -45,7 +53,7 @@ def analyse(node: Node, signatures: Mapping[str, Signature], *, capabilities: Ca
     """The diagnostics of a script, and what it needs and gives."""
     suggest = Suggestions()
     resolution = resolve(node)
-    found = [*_Structure(node, signatures, suggest), *_names(node, resolution, suggest)]
+    found = [*_Structure(node, signatures, suggest), *_names(node, resolution, suggest), *_strays(resolution)]
     faulty = {id(at) for at, diagnostic in found if diagnostic.severity is Severity.ERROR}
     mentioned = {name for resolved, _ in resolution.unbound for name in _spoken(resolved)} | suggest.given
     flow = Flow(resolution.root, signatures, capabilities, suggest, faulty)
@@ -55,8 +63,14 @@ def analyse(node: Node, signatures: Mapping[str, Signature], *, capabilities: Ca
         flow.needs,
         [(variable.name, str(fact)) for variable, fact in flow.variables.items() if fact.kinds != ANY],
         str(flow.result),
+        resolution,
     )
 
+
+_NAMING = frozenset({"obj.new", "std.lambda", "std.define"})
+"""Forms that name several things, which should not be one."""
+
+_SHORT: Mapping[str, str] = {**SHORT_FORMS, **SHORT_OPS}
 
 Found = tuple[Node, Diagnostic]
 """A diagnostic, and the node that is at fault."""
@@ -69,8 +83,6 @@ class _Structure:
         self._root = root
         self._signatures = signatures
         self._suggest = suggest
-        self._short = {**SHORT_FORMS, **SHORT_OPS}
-        self._known = [*{**signatures, **FORMS, **self._short}]
 
     def __iter__(self) -> Iterator[Found]:
         top = {id(step) for step in (self._root, *_steps(self._root))}
@@ -78,22 +90,27 @@ class _Structure:
         for call in walk(self._root):
             if not isinstance(call, Call):
                 continue
-            yield from ((call, diagnostic) for diagnostic in self._call(call))
+            if call.op not in FORMS:
+                signature = self._signatures.get(call.op)
+                if signature is None:
+                    yield call, self._unknown(call)
+                elif not signature.accepts(len(call.args)):
+                    yield call, Diagnostic(Code.ARITY, signature.refused(len(call.args)), call.head)
+                continue
+            if not well_formed(call):
+                yield from ((call, each) for each in misshapes(call))
+            if call.op in _NAMING:
+                yield from ((call, each) for each in _twice(call))
             if call.op == "std.params":
                 again, declared = declared is not None, declared or set()
                 yield from ((call, each) for each in _params(call, id(call) in top, again, declared))
 
-    def _call(self, call: Call) -> Iterator[Diagnostic]:
-        if call.op in FORMS:
-            yield from misshapes(call)
-            yield from _twice(call)
-        elif call.op not in self._signatures:
-            yield self._unknown(call)
-        elif not self._signatures[call.op].accepts(len(call.args)):
-            yield Diagnostic(Code.ARITY, self._signatures[call.op].refused(len(call.args)), call.head)
+    @cached_property
+    def _known(self) -> list[str]:
+        return [*{**self._signatures, **FORMS, **_SHORT}]
 
     def _unknown(self, call: Call) -> Diagnostic:
-        name = self._short.get(call.op)
+        name = _SHORT.get(call.op)
         hint = f"Did you mean `{name}`?" if name else self._suggest.did_you_mean(call.op, self._known)
         message = f"There is no op `{call.op}`." if call.op else "A call names its op first."
         return Diagnostic(Code.UNKNOWN_OP, message, call.head, hint)
@@ -121,7 +138,7 @@ def _twice(call: Call) -> Iterator[Diagnostic]:
     """Keys of an object and parameters of a function that stand there twice; the later one hides the earlier."""
     if call.op == "obj.new":
         what, names = "key", [(key.value, key.span) for key, _ in pairs(call)]
-    elif call.op in ("std.lambda", "std.define") and well_formed(call):
+    elif well_formed(call):
         what, names = "parameter", [(name, call.args[-2].span) for name in _parameter_names(call.args[-2])]
     else:
         return
@@ -139,6 +156,9 @@ def _parameter_names(names: Node) -> list[Data]:
 
 
 def _names(node: Node, resolution: Resolution, suggest: Suggestions) -> Iterator[Found]:
+    """Names that nothing binds where they stand."""
+    if not resolution.unbound:
+        return
     applied = {
         id(call.args[0]) for call in walk(node) if isinstance(call, Call) and call.op == "std.apply" and call.args
     }
@@ -154,7 +174,6 @@ def _names(node: Node, resolution: Resolution, suggest: Suggestions) -> Iterator
             continue
         told = _unbound(resolved, visible, bound, suggest, applied=id(resolved.node) in applied)
         yield resolved.node, told
-    yield from _loops(resolution.root)
 
 
 def _unbound(
@@ -186,20 +205,10 @@ def _spoken(unbound: Resolved) -> Iterator[str]:
         yield str(unbound.node.args[0].value)
 
 
-def _loops(root: Resolved) -> Iterator[Found]:
-    pending = [root]
-    while pending:
-        current = pending.pop()
-        node = current.node
-        if (
-            isinstance(node, Call)
-            and node.op in ("std.break", "std.continue")
-            and not current.loop
-            and well_formed(node)
-        ):
-            message = f"`{node.op}` stands in a loop only, and does not reach out of a function."
-            yield node, Diagnostic(Code.MISPLACED, message, node.span)
-        pending.extend(current.args)
+def _strays(resolution: Resolution) -> Iterator[Found]:
+    for node in resolution.stray:
+        message = f"`{node.op}` stands in a loop only, and does not reach out of a function."
+        yield node, Diagnostic(Code.MISPLACED, message, node.span)
 
 
 def _place(span: Span) -> tuple[object, ...]:

@@ -6,10 +6,8 @@ function or the body of a ``std.try``, and not behind something that may end the
 since nobody knows whether it is ever evaluated.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mintaka.lang.diagnostics import Code, Diagnostic, Severity
@@ -64,6 +62,7 @@ class Fact:
 UNKNOWN = Fact()
 NULL = Fact(kinds(Kind.NULL))
 LEFT = Fact(NEVER)
+_LITERALS: Mapping[Kind, Fact] = {kind: Fact(kinds(kind)) for kind in Kind}
 _RESULTS: Mapping[str, Fact] = {
     "and": Fact(kinds(Kind.BOOLEAN)),
     "or": Fact(kinds(Kind.BOOLEAN)),
@@ -117,7 +116,6 @@ class Flow:
         self._functions = 0
         self._ended = False
         """Whether something that is met before may have ended the script."""
-        self._bindings = _bindings(root)
         self._inside: dict[int, Kinds] = {}
         """The kinds of what stands in pairs, by node."""
         self._needs: dict[str | None, tuple[Span, dict[str, None]]] = {}
@@ -133,7 +131,7 @@ class Flow:
     def _visit(self, resolved: Resolved) -> Fact:
         node = resolved.node
         if isinstance(node, Literal):
-            return Fact(kinds(kind_of(node.value)))
+            return _LITERALS[kind_of(node.value)]
         self._faults += id(node) in self._faulty
         if not isinstance(node, Call):
             for arg in resolved.args:
@@ -146,6 +144,13 @@ class Flow:
     def _all(self, nodes: Sequence[Resolved]) -> list[Fact]:
         return [self._visit(node) for node in nodes]
 
+    def _perhaps(self, nodes: Sequence[Resolved]) -> list[Fact]:
+        """Visit what nobody knows whether it is evaluated."""
+        self._maybe += 1
+        facts = self._all(nodes)
+        self._maybe -= 1
+        return facts
+
     # Forms
 
     def _form(self, resolved: Resolved, node: Call) -> Fact:
@@ -155,19 +160,16 @@ class Flow:
                 return self._steps(args)
             case "std.if":
                 condition = self._visit(args[0])
-                with self._perhaps():
-                    arms = self._all(args[1:])
+                arms = self._perhaps(args[1:])
                 fact = arms[0] | (arms[1] if len(arms) > 1 else NULL)
                 return LEFT if condition.kinds == NEVER else fact
             case "std.while":
                 self._visit(args[0])
-                with self._perhaps():
-                    self._visit(args[1])
+                self._perhaps(args[1:])
                 self._ended |= isinstance(args[0].node, Literal)
             case "std.for":
                 self._visit(args[0])
-                with self._perhaps():
-                    self._visit(args[1])
+                self._perhaps(args[1:])
             case "std.let":
                 return self._bound(resolved.variable, self._visit(args[0]))
             case "std.set":
@@ -176,11 +178,10 @@ class Flow:
                 return self.variables.get(resolved.variable, UNKNOWN) if resolved.variable else UNKNOWN
             case "std.quote":
                 data = node.args[0]
-                return Fact(kinds(kind_of(data.value))) if isinstance(data, Literal) else UNKNOWN
+                return _LITERALS[kind_of(data.value)] if isinstance(data, Literal) else UNKNOWN
             case "std.lambda" | "std.define":
                 self._functions += 1
-                with self._perhaps():
-                    self._visit(args[0])
+                self._perhaps(args)
                 self._functions -= 1
                 self._bound(resolved.variable, _RESULTS[node.op])
             case "std.return":
@@ -191,16 +192,14 @@ class Flow:
             case "std.apply":
                 return self._apply(resolved)
             case "std.try":
-                with self._perhaps():
-                    body = self._visit(args[0])
-                    return body | (self._all(args[1:])[-1] if len(args) > 1 else NULL)
+                body, *handler = self._perhaps(args)
+                return body | (handler[-1] if handler else NULL)
             case "std.with_timeout":
                 return self._with_timeout(resolved)
             case "std.params":
                 self._parameters(resolved, node)
             case "par.all":
-                with self._perhaps():
-                    self._all(args)
+                self._perhaps(args)
             case "and" | "or" | "guard" | "nullish":
                 return self._settled(resolved)
             case _:
@@ -219,7 +218,7 @@ class Flow:
         return fact
 
     def _bound(self, variable: Variable | None, fact: Fact) -> Fact:
-        if variable is not None and self._bindings[variable] == 1 and not variable.early:
+        if variable is not None and variable.bound == 1 and not variable.early:
             self.variables[variable] = fact
         return fact
 
@@ -237,8 +236,7 @@ class Flow:
         if seconds and Kind.NUMBER not in seconds:
             message = f"`std.with_timeout` takes a number of seconds, not {named(seconds)}."
             self._report(Code.TYPE, message, resolved.args[0].node.span, before)
-        with self._perhaps():
-            return self._visit(resolved.args[1])
+        return self._perhaps(resolved.args[1:])[0]
 
     def _parameters(self, resolved: Resolved, node: Call) -> None:
         for variable, arg in zip(resolved.parameters, node.args, strict=True):
@@ -250,8 +248,7 @@ class Flow:
         if not resolved.args:
             return _RESULTS.get(resolved.op, NULL)
         first = self._visit(resolved.args[0])
-        with self._perhaps():
-            others = self._all(resolved.args[1:])
+        others = self._perhaps(resolved.args[1:])
         if first.kinds == NEVER or resolved.op in _RESULTS:
             return first if first.kinds == NEVER else _RESULTS[resolved.op]
         for other in others:
@@ -266,7 +263,7 @@ class Flow:
         signature = self._signatures.get(node.op)
         if signature is None or id(node) in self._faulty:
             return UNKNOWN
-        if any(fact.kinds == NEVER for fact in facts):
+        if any(not fact.kinds for fact in facts):
             return LEFT
         self._fit(signature, node.args, facts, before)
         if node.op == THROW:
@@ -374,13 +371,6 @@ class Flow:
 
     # Reports
 
-    @contextmanager
-    def _perhaps(self) -> Iterator[None]:
-        """Within, nobody knows whether anything is evaluated."""
-        self._maybe += 1
-        yield
-        self._maybe -= 1
-
     def _report(
         self, code: Code, message: str, span: Span, before: int, hint: str | None = None, *, error: bool = True
     ) -> None:
@@ -399,19 +389,6 @@ class Flow:
                 Severity.WARNING,
             )
         )
-
-
-def _bindings(root: Resolved) -> Counter[Variable]:
-    """How often each variable is given a value."""
-    counted: Counter[Variable] = Counter()
-    pending = [root]
-    while pending:
-        current = pending.pop()
-        if current.variable is not None and current.op not in ("std.var", "std.error"):
-            counted[current.variable] += 1
-        counted.update(current.parameters)
-        pending.extend(current.args)
-    return counted
 
 
 def _declared(wanted: Parameter) -> Kinds:

@@ -48,6 +48,10 @@ class Form:
             return ArgKind.CODE
         return self.kinds[min(index, len(self.kinds) - 1)]
 
+    def takes(self, count: int) -> bool:
+        """Whether it takes so many arguments."""
+        return self.minimum <= count and (self.variadic or count <= len(self.kinds))
+
     @property
     def signature(self) -> Signature:
         """The arity."""

@@ -6,7 +6,7 @@ visible where it stands; a function sees, failing that, what the scopes around i
 themselves and one another. The result is a tree parallel to the script's, used by the checker and the compiler.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -20,7 +20,6 @@ ERROR = "(error)"
 TOLD = 100
 """Unbound names for which it is worth while to collect what could be meant."""
 
-FUNCTIONS = frozenset({"std.lambda", "std.define"})
 LOOPS = frozenset({"std.while", "std.for"})
 
 
@@ -38,6 +37,8 @@ class Variable:
     """Given a value by a function within its owner."""
     early: bool = False
     """May be read before it is bound: its value is null then."""
+    bound: int = 0
+    """At how many places the script gives it a value; what a function is given as a parameter is none of them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -68,17 +69,15 @@ class Resolved:
     """What ``params`` binds."""
     error: Variable | None = None
     """In a ``try``, what ``std.error`` reads in its handler, if it does."""
-    declares: list[Variable] = field(default_factory=list)
+    declares: tuple[Variable, ...] = ()
     """Variables of the scope that opens here."""
-    loop: bool = False
-    """Of ``break`` and ``continue``: whether there is a loop to leave."""
     inline: bool = False
     """Of ``lambda``: whether the compiler has made it part of the loop of the op that it is given to."""
+    op: str = field(init=False)
+    """The op of a call, else an empty string."""
 
-    @property
-    def op(self) -> str:
-        """The op of a call, else an empty string."""
-        return self.node.op if isinstance(self.node, Call) else ""
+    def __post_init__(self) -> None:
+        self.op = self.node.op if isinstance(self.node, Call) else ""
 
 
 @dataclass(slots=True)
@@ -89,6 +88,8 @@ class Resolution:
     main: FunctionScope
     unbound: list[tuple[Resolved, frozenset[str]]]
     """Names that nothing binds where they stand; the first `TOLD` each with the names that are visible there."""
+    stray: list[Call]
+    """Every ``break`` and ``continue`` that has no loop to leave."""
 
 
 def resolve(node: Node) -> Resolution:
@@ -96,19 +97,22 @@ def resolve(node: Node) -> Resolution:
     allow_deep_recursion()
     resolver = _Resolver()
     main = FunctionScope(None)
-    root = resolver.scoped(node, _Scope(None, main, loop=False))
-    return Resolution(root, main, resolver.unbound)
+    root = resolver.scoped(node, _Scope(None, main, (node,), loop=False))
+    return Resolution(root, main, resolver.unbound, resolver.stray)
 
 
 class _Scope:
-    """What is visible in one scope, and what is bound there later."""
+    """What is visible in the scope of ``nodes``, and what is bound there later."""
 
-    def __init__(self, outer: "_Scope | None", function: FunctionScope, *, loop: bool) -> None:
+    __slots__ = ("_later", "_nodes", "function", "loop", "outer", "seen")
+
+    def __init__(self, outer: "_Scope | None", function: FunctionScope, nodes: Sequence[Node], *, loop: bool) -> None:
         self.outer = outer
         self.function = function
         self.loop = loop
         self.seen: dict[str, Variable] = {}
-        self.later: dict[str, Variable | None] = {}
+        self._nodes = nodes
+        self._later: dict[str, Variable | None] | None = None
 
     def around(self) -> Iterator["_Scope"]:
         """This scope and those around it, innermost first."""
@@ -122,91 +126,96 @@ class _Scope:
 
     def bind(self, name: str) -> Variable:
         """The variable ``name`` from here on; binding it again in the same scope is the same variable."""
-        variable = self.seen.get(name) or self.later.get(name) or self.new(name)
+        variable = self.seen.get(name) or (self._later and self._later.get(name)) or self.new(name)
+        variable.bound += 1
         self.seen[name] = variable
         return variable
 
     def find(self, name: str) -> Variable | None:
         """What ``name`` means here."""
-        for scope in self.around():
+        scope: _Scope | None = self
+        while scope is not None:
             if name in scope.seen:
                 return scope.seen[name]
+            scope = scope.outer
         for scope in self.around():
-            if name in scope.later and scope.function is not self.function:
-                variable = scope.later[name] or scope.new(name)
-                scope.later[name] = variable
-                variable.early = True
-                return variable
+            if scope.function is not self.function:
+                later = scope.later
+                if name in later:
+                    variable = later[name] = later[name] or scope.new(name)
+                    variable.early = True
+                    return variable
         return None
+
+    @property
+    def later(self) -> dict[str, Variable | None]:
+        """The names that are bound anywhere in this scope, and the variables that functions have made of them."""
+        if self._later is None:  # few names are used before they are bound
+            self._later = dict.fromkeys(name for node in self._nodes for name in _bound_in(node))
+        return self._later
 
 
 class _Resolver:
     def __init__(self) -> None:
         self.unbound: list[tuple[Resolved, frozenset[str]]] = []
+        self.stray: list[Call] = []
+        self._forms: Mapping[str, Callable[[Call, _Scope], Resolved]] = {
+            "std.seq": self._seq,
+            "std.let": self._let,
+            "std.set": self._use,
+            "std.var": self._use,
+            "std.error": self._use,
+            "std.if": self._if,
+            "std.while": self._while,
+            "std.for": self._for,
+            "std.break": self._leave,
+            "std.continue": self._leave,
+            "std.try": self._try,
+            "std.lambda": self._lambda,
+            "std.define": self._define,
+            "std.params": self._params,
+            "par.all": self._tasks,
+            "std.with_timeout": self._with_timeout,
+            "and": self._maybe,
+            "or": self._maybe,
+            "guard": self._maybe,
+            "nullish": self._maybe,
+        }
 
     def scoped(self, node: Node, scope: _Scope) -> Resolved:
         """``node`` in ``scope``, which opens with it."""
-        scope.later = dict.fromkeys(_bound_in(node))
         resolved = self.resolve(node, scope)
-        resolved.declares[:0] = [variable for variable in scope.seen.values() if variable.owner is scope.function]
+        if scope.seen:
+            own = [variable for variable in scope.seen.values() if variable.owner is scope.function]
+            resolved.declares = (*own, *resolved.declares)
         return resolved
 
     def resolve(self, node: Node, scope: _Scope) -> Resolved:
-        if not isinstance(node, Call) or not well_formed(node):
-            return Resolved(node, self._all(children(node), scope))
-        match node.op:
-            case "std.seq":
-                inner = _Scope(scope, scope.function, loop=scope.loop)
-                inner.later = dict.fromkeys(name for arg in node.args for name in _bound_in(arg))
-                resolved = Resolved(node, self._all(node.args, inner))
-                resolved.declares = list(inner.seen.values())
-                return resolved
-            case "std.let":
-                return self._let(node, scope)
-            case "std.set" | "std.var" | "std.error":
-                return self._use(node, scope)
-            case "std.if":
-                condition = self.resolve(node.args[0], scope)
-                return Resolved(node, (condition, *[self._arm(arm, scope) for arm in node.args[1:]]))
-            case "std.while":
-                turn = _Scope(scope, scope.function, loop=True)
-                return Resolved(node, (self.scoped(node.args[0], turn), self._arm(node.args[1], turn)))
-            case "std.for":
-                items = self.resolve(node.args[1], scope)
-                inner = _Scope(scope, scope.function, loop=True)
-                variable = inner.bind(_name(node, 0))
-                return Resolved(node, (items, self._arm(node.args[2], inner)), variable)
-            case "std.break" | "std.continue":
-                return Resolved(node, loop=scope.loop)
-            case "std.try":
-                return self._try(node, scope)
-            case "std.lambda":
-                return self._function(node, scope, None)
-            case "std.define":
-                return self._function(node, scope, scope.bind(_name(node, 0)))
-            case "std.params":
-                names = [
-                    str(arg.value[0]) for arg in node.args if isinstance(arg, Literal) and isinstance(arg.value, list)
-                ]
-                return Resolved(node, self._all(node.args, scope), parameters=tuple(map(scope.bind, names)))
-            case "par.all":
-                return self._tasks(node, scope)
-            case "std.with_timeout":
-                return Resolved(node, (self.resolve(node.args[0], scope), self._arm(node.args[1], scope)))
-            case "and" | "or" | "guard" | "nullish":
-                return self._maybe(node, scope)
-        return Resolved(node, self._all(node.args, scope))
+        if isinstance(node, Literal):
+            return Resolved(node)
+        if isinstance(node, Call):
+            form = self._forms.get(node.op)
+            if form is not None and well_formed(node):
+                return form(node, scope)
+        return Resolved(node, self._all(children(node), scope))
 
     def _all(self, nodes: Iterable[Node], scope: _Scope) -> tuple[Resolved, ...]:
-        return tuple(self.resolve(node, scope) for node in nodes)
+        return tuple([self.resolve(node, scope) for node in nodes])
 
     def _arm(self, node: Node, scope: _Scope) -> Resolved:
-        return self.scoped(node, _Scope(scope, scope.function, loop=scope.loop))
+        return self.scoped(node, _Scope(scope, scope.function, (node,), loop=scope.loop))
+
+    def _seq(self, node: Call, scope: _Scope) -> Resolved:
+        inner = _Scope(scope, scope.function, node.args, loop=scope.loop)
+        resolved = Resolved(node, self._all(node.args, inner))
+        resolved.declares = (*inner.seen.values(),)
+        return resolved
 
     def _let(self, node: Call, scope: _Scope) -> Resolved:
         name, value = _name(node, 0), node.args[1]
         if isinstance(value, Call) and value.op == "std.lambda":  # a function sees its own name
-            scope.bind(name)
+            variable = scope.bind(name)
+            return Resolved(node, (self.resolve(value, scope),), variable)
         resolved = self.resolve(value, scope)
         return Resolved(node, (resolved,), scope.bind(name))
 
@@ -219,38 +228,73 @@ class _Resolver:
             told = len(self.unbound) < TOLD
             visible = frozenset(name for around in scope.around() for name in around.seen) if told else frozenset()
             self.unbound.append((resolved, visible))
-        else:
-            capture(variable, scope.function, changed=node.op == "std.set")
+            return resolved
+        changed = node.op == "std.set"
+        variable.bound += changed
+        capture(variable, scope.function, changed=changed)
         return resolved
+
+    def _if(self, node: Call, scope: _Scope) -> Resolved:
+        condition = self.resolve(node.args[0], scope)
+        return Resolved(node, (condition, *[self._arm(arm, scope) for arm in node.args[1:]]))
+
+    def _while(self, node: Call, scope: _Scope) -> Resolved:
+        condition, body = node.args
+        turn = _Scope(scope, scope.function, (condition,), loop=True)
+        return Resolved(node, (self.scoped(condition, turn), self._arm(body, turn)))
+
+    def _for(self, node: Call, scope: _Scope) -> Resolved:
+        items = self.resolve(node.args[1], scope)
+        inner = _Scope(scope, scope.function, (), loop=True)
+        variable = inner.bind(_name(node, 0))
+        return Resolved(node, (items, self._arm(node.args[2], inner)), variable)
+
+    def _leave(self, node: Call, scope: _Scope) -> Resolved:
+        if not scope.loop:
+            self.stray.append(node)
+        return Resolved(node)
 
     def _try(self, node: Call, scope: _Scope) -> Resolved:
         body = self._arm(node.args[0], scope)
         if len(node.args) == 1:
             return Resolved(node, (body,))
-        inner = _Scope(scope, scope.function, loop=scope.loop)
+        inner = _Scope(scope, scope.function, (), loop=scope.loop)
         variable = inner.bind(_name(node, 1))
         error = inner.bind(ERROR)
         uses = _Uses(error)
         handler = [self._arm(arm, inner) for arm in node.args[2:]]
         return Resolved(node, (body, *handler), variable, error=error if uses.any(handler) else None)
 
+    def _lambda(self, node: Call, scope: _Scope) -> Resolved:
+        return self._function(node, scope, None)
+
+    def _define(self, node: Call, scope: _Scope) -> Resolved:
+        return self._function(node, scope, scope.bind(_name(node, 0)))
+
     def _function(self, node: Call, scope: _Scope, variable: Variable | None) -> Resolved:
         function = FunctionScope(scope.function)
         names = node.args[-2]
-        inner = _Scope(scope, function, loop=False)
+        inner = _Scope(scope, function, (), loop=False)
         if isinstance(names, Literal) and isinstance(names.value, list):
             function.parameters = [inner.new(str(name)) for name in names.value]
             inner.seen.update((parameter.name, parameter) for parameter in function.parameters)
         body = self._arm(node.args[-1], inner)
         return Resolved(node, (body,), variable, function)
 
+    def _params(self, node: Call, scope: _Scope) -> Resolved:
+        names = [str(arg.value[0]) for arg in node.args if isinstance(arg, Literal) and isinstance(arg.value, list)]
+        return Resolved(node, self._all(node.args, scope), parameters=tuple(map(scope.bind, names)))
+
     def _tasks(self, node: Call, scope: _Scope) -> Resolved:
         functions = tuple(FunctionScope(scope.function) for _ in node.args)
         args = tuple(
-            self.scoped(arg, _Scope(scope, function, loop=False))
+            self.scoped(arg, _Scope(scope, function, (arg,), loop=False))
             for arg, function in zip(node.args, functions, strict=True)
         )
         return Resolved(node, args, tasks=functions)
+
+    def _with_timeout(self, node: Call, scope: _Scope) -> Resolved:
+        return Resolved(node, (self.resolve(node.args[0], scope), self._arm(node.args[1], scope)))
 
     def _maybe(self, node: Call, scope: _Scope) -> Resolved:
         """Arguments that may not be evaluated: what they bind is visible behind them, but may be null."""

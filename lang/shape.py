@@ -1,6 +1,7 @@
 """Whether the arguments of a special form are of the kinds it wants."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 
 from mintaka.lang.diagnostics import Code, Diagnostic
 from mintaka.lang.forms import FORMS, ArgKind
@@ -11,7 +12,7 @@ from mintaka.lang.tree import Call, Group, Literal, Node
 def misshapes(call: Call) -> Iterator[Diagnostic]:
     """What is wrong with the arguments of a special form, its arity included."""
     form = FORMS[call.op]
-    if not form.signature.accepts(len(call.args)):
+    if not form.takes(len(call.args)):
         yield Diagnostic(
             Code.ARITY,
             form.signature.refused(len(call.args)),
@@ -20,10 +21,11 @@ def misshapes(call: Call) -> Iterator[Diagnostic]:
         )
         return
     for index, arg in enumerate(call.args):
-        message = _wrong(call.op, form.kind(index), arg)
-        if message is not None:
-            code = Code.DECLARATION if form.kind(index) is ArgKind.PARAMETER else Code.TYPE
-            yield Diagnostic(code, message, arg.span)
+        kind = form.kind(index)
+        rule = _RULES.get(kind)
+        if rule is not None and not rule(arg):
+            code = Code.DECLARATION if kind is ArgKind.PARAMETER else Code.TYPE
+            yield Diagnostic(code, _wanted(call.op, kind, arg), arg.span)
 
 
 def pairs(call: Call) -> Iterator[tuple[Literal, Node]]:
@@ -34,26 +36,67 @@ def pairs(call: Call) -> Iterator[tuple[Literal, Node]]:
 
 
 def well_formed(call: Call) -> bool:
-    """Whether ``call`` is a special form with arguments of the right kinds."""
-    return call.op in FORMS and next(misshapes(call), None) is None
+    """Whether ``call`` is a special form with arguments of the right kinds: nothing is among its `misshapes`."""
+    form = FORMS.get(call.op)
+    if form is None or not form.takes(len(call.args)):
+        return False
+    rules = _RULES_OF[call.op]
+    if len(call.args) > len(rules) > 0:
+        rules = (*rules, *repeat(rules[-1], len(call.args) - len(rules)))
+    return not rules or all(rule is None or rule(arg) for rule, arg in zip(rules, call.args, strict=False))
 
 
-def _wrong(op: str, kind: ArgKind, arg: Node) -> str | None:
-    value = arg.value if isinstance(arg, Literal) else None
-    match kind:
-        case ArgKind.NAME if not isinstance(value, str):
-            return f"`{op}` wants the name of a variable here, written as it is or as a text."
-        case ArgKind.NAMES if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-            return f"`{op}` wants the names of its parameters here, as a list: [x y]."
-        case ArgKind.PAIR if not (
-            isinstance(arg, Group)
-            and len(arg.items) == 2
-            and (not isinstance(arg.items[0], Literal) or isinstance(arg.items[0].value, str))
-        ):
-            return f'`{op}` takes pairs of a key and a value: ["width" 128].'
-        case ArgKind.PARAMETER:
-            try:
-                parameter(value)
-            except BadDeclaration as error:
-                return str(error)
+def _is_name(arg: Node) -> bool:
+    return isinstance(arg, Literal) and isinstance(arg.value, str)
+
+
+def _are_names(arg: Node) -> bool:
+    names = arg.value if isinstance(arg, Literal) else None
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def _is_pair(arg: Node) -> bool:
+    if not isinstance(arg, Group) or len(arg.items) != 2:
+        return False
+    key = arg.items[0]
+    return not isinstance(key, Literal) or isinstance(key.value, str)
+
+
+def _is_parameter(arg: Node) -> bool:
+    return _misdeclared(arg) is None
+
+
+def _misdeclared(arg: Node) -> str | None:
+    """Why ``arg`` declares no parameter."""
+    try:
+        parameter(arg.value if isinstance(arg, Literal) else None)
+    except BadDeclaration as error:
+        return str(error)
     return None
+
+
+_RULES: Mapping[ArgKind, Callable[[Node], bool]] = {
+    ArgKind.NAME: _is_name,
+    ArgKind.NAMES: _are_names,
+    ArgKind.PAIR: _is_pair,
+    ArgKind.PARAMETER: _is_parameter,
+}
+"""Whether something may stand where such an argument is wanted; what is not here may be anything."""
+
+_RULES_OF: Mapping[str, tuple[Callable[[Node], bool] | None, ...]] = {
+    name: () if _RULES.keys().isdisjoint(form.kinds) else tuple(map(_RULES.get, form.kinds))
+    for name, form in FORMS.items()
+}
+"""The rules of a form's arguments, the last for all that follow; none where anything may stand everywhere."""
+
+
+def _wanted(op: str, kind: ArgKind, arg: Node) -> str:
+    """What is said of an argument that is not of the kind wanted."""
+    match kind:
+        case ArgKind.NAME:
+            return f"`{op}` wants the name of a variable here, written as it is or as a text."
+        case ArgKind.NAMES:
+            return f"`{op}` wants the names of its parameters here, as a list: [x y]."
+        case ArgKind.PAIR:
+            return f'`{op}` takes pairs of a key and a value: ["width" 128].'
+    return _misdeclared(arg) or ""

@@ -79,7 +79,8 @@ def walk(node: Node) -> Iterator[Node]:
     while pending:
         current = pending.pop()
         yield current
-        pending.extend(reversed(children(current)))
+        if not isinstance(current, Literal):
+            pending.extend(reversed(children(current)))
 
 
 def check_size(node: Node) -> None:

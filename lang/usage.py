@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from mintaka.lang.diagnostics import Code, Diagnostic, Severity
-from mintaka.lang.scopes import Resolved, Variable
+from mintaka.lang.scopes import LOOPS, Resolved, Variable
 from mintaka.lang.spans import Span
 from mintaka.lang.tree import Call
 
@@ -41,9 +41,11 @@ def unused(root: Resolved, mentioned: AbstractSet[str]) -> Iterator[Diagnostic]:
             bound.setdefault(variable, ("variable" if current.op == "std.let" else "function", span))
             if used:
                 wanted.add(variable)
-        for parameter, place in _parameters(current):
-            bound.setdefault(parameter, ("parameter", place))
-        pending.extend(reversed(list(_below(current, used))))
+        if current.function is not None or current.parameters:
+            for parameter, place in _parameters(current):
+                bound.setdefault(parameter, ("parameter", place))
+        if current.args:
+            pending.extend(reversed(_below(current, used)))
     for variable, (what, span) in bound.items():
         if variable in read or variable in wanted or variable.name in mentioned:
             continue
@@ -51,17 +53,17 @@ def unused(root: Resolved, mentioned: AbstractSet[str]) -> Iterator[Diagnostic]:
             yield _unused(variable.name, what, span, elsewhere=names[variable.name] > 1)
 
 
-def _below(current: Resolved, used: bool) -> Iterator[tuple[Resolved, bool]]:
+def _below(current: Resolved, used: bool) -> list[tuple[Resolved, bool]]:
     """What stands directly in a node, each with whether its value is used."""
-    last = len(current.args) - 1
-    for index, arg in enumerate(current.args):
-        if current.op in ("std.while", "std.for"):
-            yield arg, index < last
-        elif current.op in _PASSED_ON:
-            first = _PASSED_ON[current.op] % (last + 1)
-            yield arg, used if index >= first else current.op != "std.seq"
-        else:
-            yield arg, True
+    op, args = current.op, current.args
+    if op in LOOPS:
+        last = len(args) - 1
+        return [(arg, index < last) for index, arg in enumerate(args)]
+    first = _PASSED_ON.get(op)
+    if first is None:
+        return [(arg, True) for arg in args]
+    first %= len(args)
+    return [(arg, used if index >= first else op != "std.seq") for index, arg in enumerate(args)]
 
 
 def _parameters(current: Resolved) -> Iterator[tuple[Variable, Span]]:

@@ -15,7 +15,7 @@ from types import CodeType
 
 from mintaka.lang.digest import tree_digest
 from mintaka.lang.limits import allow_deep_recursion
-from mintaka.lang.scopes import resolve
+from mintaka.lang.scopes import Resolution, resolve
 from mintaka.lang.tree import Call, Node
 from mintaka.runtime.calls import find_calls
 from mintaka.runtime.emitter import Emitter
@@ -28,9 +28,8 @@ from mintaka.runtime.whitelist import assert_allowed
 from mintaka.runtime.writer import Site
 
 
-def emit(node: Node, ops: OpTable, *, infer: bool = True) -> Emitter:
+def emit(resolution: Resolution, ops: OpTable, *, infer: bool = True) -> Emitter:
     """The passes in front of Python's own compiler; what they write is checked by `compile_tree`."""
-    resolution = resolve(node)
     inline(resolution, ops)
     calls = find_calls(resolution, ops)
     inference = Inference(calls, ops) if infer else None
@@ -56,14 +55,17 @@ class Program:
     """Of the tree it was compiled from (`mintaka.lang.digest.tree_digest`)."""
 
 
-def compile_tree(node: Node, ops: OpTable, *, infer: bool = True) -> Program:
+def compile_tree(node: Node, ops: OpTable, *, infer: bool = True, resolution: Resolution | None = None) -> Program:
     """Compile a tree in which `mintaka.lang.checker.check` found no errors.
 
+    ``resolution`` is what `mintaka.lang.checker.analyse` resolved its names to; it is used up.
     Without ``infer`` nothing is assumed about types; the program means the same and costs the same fuel, but is slower.
     """
     allow_deep_recursion()
-    node = ops.expanded(node)
-    emitter = emit(node, ops, infer=infer)
+    whole = ops.expanded(node)
+    if resolution is None or whole is not node:
+        resolution = resolve(whole)
+    emitter = emit(resolution, ops, infer=infer)
     module = emitter.module()
     assert_allowed(module)
     return Program(
@@ -73,5 +75,5 @@ def compile_tree(node: Node, ops: OpTable, *, infer: bool = True) -> Program:
         functions=emitter.functions,
         bytes_per_tick=emitter.bytes_per_tick,
         ops=ops,
-        digest=tree_digest(node),
+        digest=tree_digest(whole),
     )

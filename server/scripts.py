@@ -103,14 +103,13 @@ class Scripts:
         try:
             source = script if isinstance(script, Source) else json.dumps(script, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError):  # no JSON, or nested too deeply: checking it says so
-            return compile_tree(self._runnable(script), self.ops)
+            return self._made(script)
         kind = "text" if isinstance(script, Source) else "json"
-        return self._cache.program(kind, source, lambda: compile_tree(self._runnable(script), self.ops))
+        return self._cache.program(kind, source, lambda: self._made(script))
 
     def with_parameters(self, script: object, given: Mapping[str, Value]) -> tuple[Program, list[Value]]:
         """A program and the arguments that give its parameters the ``given`` values. Raises `Fault`."""
-        tree = self._runnable(script)
-        if not declared(tree):
+        if not declared(self._runnable(script).tree):
             raise Fault(
                 Kind.INVALID_PARAMS,
                 f"This script takes no parameters, and got `{next(iter(given))}`.",
@@ -118,11 +117,15 @@ class Scripts:
             )
         return self._compiled(script), [dict(given)]
 
-    def _runnable(self, script: object) -> Node:
+    def _made(self, script: object) -> Program:
+        analysis = self._runnable(script)
+        return compile_tree(analysis.tree, self.ops, resolution=analysis.resolution)
+
+    def _runnable(self, script: object) -> Analysis:
         checked = self.check(script)
-        if checked.errors or checked.tree is None:
+        if checked.errors or checked.analysis is None:
             raise rejected(checked.errors)
-        return checked.tree
+        return checked.analysis
 
     def text(self, script: object) -> str:
         """The text form of a script. Raises `Fault` with its diagnostics."""

@@ -12,6 +12,7 @@ from mintaka import stdlib
 from mintaka.lang.checker import check
 from mintaka.lang.diagnostics import Severity, SyntaxFault
 from mintaka.lang.parser import parse
+from mintaka.lang.scopes import resolve
 from mintaka.lang.tree import Node, from_json
 from mintaka.runtime.compiler import compile_tree, emit
 from mintaka.runtime.ops import OpTable
@@ -24,7 +25,7 @@ CASES = (Path(__file__).parents[1] / "conformance" / "viwoscript.jsonl").read_te
 
 
 def emitted(tree: Node, *, infer: bool = True) -> ast.Module:
-    return emit(tree, OPS, infer=infer).module()
+    return emit(resolve(tree), OPS, infer=infer).module()
 
 
 def has_errors(tree: Node) -> bool:
@@ -83,6 +84,7 @@ def test_names_of_the_script_never_become_names_of_python() -> None:
         "(t1 := 2)",
         "{t1 for t1 in t2}",
         "{t1: t1 for t1 in t2}",
+        "{**t1}",
         "f1(*t1)",
         "f1(t1=1)",
         "t1()()",
