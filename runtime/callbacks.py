@@ -21,7 +21,7 @@ from mintaka.runtime.calls import Calls
 from mintaka.runtime.frames import Frame, Signal
 from mintaka.runtime.lattice import BOOLEAN, LIST, NULL, NUMBER
 from mintaka.runtime.ops import Op
-from mintaka.runtime.pynodes import Expr, Stmt
+from mintaka.runtime.pynodes import Expr, Nodes, Stmt
 from mintaka.runtime.writer import RETURN, Destination, boxed
 
 
@@ -209,9 +209,8 @@ def _step(statement: Stmt) -> tuple[str, Expr] | None:
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             return name, value
         case ast.If(test=test, body=[ast.Assign(targets=[ast.Name(id=name)], value=value)], orelse=[]):
-            place = {field: getattr(value, field) for field in value._attributes}
-            kept = ast.Name(id=name, ctx=ast.Load(), **place)
-            return name, ast.IfExp(test=test, body=value, orelse=kept, **place)
+            at = Nodes(value.lineno)
+            return name, at.choose([test], value, at.name(name))
     return None
 
 

@@ -2,39 +2,57 @@
 
 import ast
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 Expr = ast.expr
 Stmt = ast.stmt
+Placed = TypeVar("Placed", bound=ast.expr | ast.stmt | ast.arg | ast.excepthandler)
+
+# These nodes say nothing but which they are, so one of each is enough.
+_LOAD, _STORE = ast.Load(), ast.Store()
+_AND, _OR, _NOT = ast.And(), ast.Or(), ast.Not()
+_IS, _IS_NOT, _EQUAL, _UNEQUAL = ast.Is(), ast.IsNot(), ast.Eq(), ast.NotEq()
 
 
 class Nodes:
     """Makes nodes at one site; ``at`` gives the maker for another."""
 
-    __slots__ = ("_place",)
+    __slots__ = ("_site",)
 
     def __init__(self, site: int) -> None:
-        self._place: dict[str, Any] = {"lineno": site, "col_offset": 0, "end_lineno": site, "end_col_offset": 0}
+        self._site = site
+
+    def _here(self, node: Placed) -> Placed:
+        """``node`` with its place. Given as keywords, those would take most of the time of making it."""
+        node.lineno = self._site
+        node.col_offset = 0
+        return node
 
     def name(self, name: str) -> ast.Name:
         """Read a variable."""
-        return ast.Name(id=name, ctx=ast.Load(), **self._place)
+        node = ast.Name(name, _LOAD)  # every other node is one
+        node.lineno = self._site
+        node.col_offset = 0
+        return node
+
+    def _target(self, name: str) -> ast.Name:
+        return self._here(ast.Name(name, _STORE))
 
     def constant(self, value: bool | int | float | str | None) -> Expr:
         """A constant; infinities and NaN never come here."""
-        return ast.Constant(value=value, **self._place)
+        return self._here(ast.Constant(value))
 
     def call(self, function: str, args: Sequence[Expr] = ()) -> Expr:
         """``function(args…)``."""
-        return ast.Call(func=self.name(function), args=list(args), keywords=[], **self._place)
+        return self._here(ast.Call(self.name(function), [*args], []))
 
     def array(self, items: Sequence[Expr]) -> Expr:
         """``[items…]``."""
-        return ast.List(elts=[*items], ctx=ast.Load(), **self._place)
+        return self._here(ast.List([*items], _LOAD))
 
     def mapping(self, keys: Sequence[str], values: Sequence[Expr]) -> Expr:
         """``{keys: values…}``."""
-        return ast.Dict(keys=[self.constant(key) for key in keys], values=[*values], **self._place)
+        return self._here(ast.Dict([self.constant(key) for key in keys], [*values]))
 
     def item(self, name: str, index: int) -> Expr:
         """``name[index]``."""
@@ -42,46 +60,44 @@ class Nodes:
 
     def subscript(self, holder: Expr, key: Expr) -> Expr:
         """``holder[key]``."""
-        return ast.Subscript(value=holder, slice=key, ctx=ast.Load(), **self._place)
+        return self._here(ast.Subscript(holder, key, _LOAD))
 
     def negate(self, value: Expr) -> Expr:
         """``not value``."""
-        return ast.UnaryOp(op=ast.Not(), operand=value, **self._place)
+        return self._here(ast.UnaryOp(_NOT, value))
 
     def compare(self, operator: ast.cmpop, left: Expr, right: Expr | int) -> Expr:
         """``left operator right``."""
         other = self.constant(right) if isinstance(right, int) else right
-        return ast.Compare(left=left, ops=[operator], comparators=[other], **self._place)
+        return self._here(ast.Compare(left, [operator], [other]))
 
     def binary(self, operator: ast.operator, left: Expr, right: Expr) -> Expr:
         """``left operator right``, of arithmetic."""
-        return ast.BinOp(left=left, op=operator, right=right, **self._place)
+        return self._here(ast.BinOp(left, operator, right))
 
     def any(self, tests: Sequence[Expr]) -> Expr:
         """``tests[0] or tests[1] …``."""
-        return tests[0] if len(tests) == 1 else ast.BoolOp(op=ast.Or(), values=[*tests], **self._place)
+        return tests[0] if len(tests) == 1 else self._here(ast.BoolOp(_OR, [*tests]))
 
     def all(self, tests: Sequence[Expr]) -> Expr:
         """``tests[0] and tests[1] …``."""
-        return tests[0] if len(tests) == 1 else ast.BoolOp(op=ast.And(), values=[*tests], **self._place)
+        return tests[0] if len(tests) == 1 else self._here(ast.BoolOp(_AND, [*tests]))
 
     def choose(self, tests: Sequence[Expr], then: Expr, other: Expr) -> Expr:
         """``then if all tests hold else other``."""
-        return ast.IfExp(test=self.all(tests), body=then, orelse=other, **self._place)
+        return self._here(ast.IfExp(self.all(tests), then, other))
 
     def text(self, parts: Sequence[str | Expr]) -> Expr:
         """``f"{parts[0]}{parts[1]}…"``, of texts as they stand and of expressions."""
         pieces: list[Expr] = [
-            self.constant(part)
-            if isinstance(part, str)
-            else ast.FormattedValue(value=part, conversion=-1, format_spec=None, **self._place)
+            self.constant(part) if isinstance(part, str) else self._here(ast.FormattedValue(part, -1, None))
             for part in parts
         ]
-        return ast.JoinedStr(values=pieces, **self._place)
+        return self._here(ast.JoinedStr(pieces))
 
     def collect(self, element: Expr, clauses: Sequence[ast.comprehension]) -> Expr:
         """``[element for …]``."""
-        return ast.ListComp(elt=element, generators=[*clauses], **self._place)
+        return self._here(ast.ListComp(element, [*clauses]))
 
     def clause(self, target: str, second: str | None, items: Expr, tests: Sequence[Expr] = ()) -> ast.comprehension:
         """``for target, second in items if tests…`` of a comprehension."""
@@ -91,72 +107,72 @@ class Nodes:
 
     def is_(self, left: Expr, right: Expr) -> Expr:
         """``left is right``."""
-        return self.compare(ast.Is(), left, right)
+        return self.compare(_IS, left, right)
 
     def is_not(self, left: Expr, right: Expr) -> Expr:
         """``left is not right``."""
-        return self.compare(ast.IsNot(), left, right)
+        return self.compare(_IS_NOT, left, right)
 
     def equal(self, left: Expr, right: Expr) -> Expr:
         """``left == right``."""
-        return self.compare(ast.Eq(), left, right)
+        return self.compare(_EQUAL, left, right)
 
     def unequal(self, left: Expr, right: Expr) -> Expr:
         """``left != right``."""
-        return self.compare(ast.NotEq(), left, right)
+        return self.compare(_UNEQUAL, left, right)
 
     def assign(self, name: str, value: Expr) -> Stmt:
         """``name = value``."""
-        return ast.Assign(targets=[ast.Name(id=name, ctx=ast.Store(), **self._place)], value=value, **self._place)
+        return self._here(ast.Assign([self._target(name)], value))
 
     def assign_item(self, holder: Expr, key: Expr, value: Expr) -> Stmt:
         """``holder[key] = value``."""
-        target = ast.Subscript(value=holder, slice=key, ctx=ast.Store(), **self._place)
-        return ast.Assign(targets=[target], value=value, **self._place)
+        target = self._here(ast.Subscript(holder, key, _STORE))
+        return self._here(ast.Assign([target], value))
 
     def unpack(self, name: str, value: Expr) -> Stmt:
         """``name, = value``."""
-        target = ast.Tuple(elts=[ast.Name(id=name, ctx=ast.Store(), **self._place)], ctx=ast.Store(), **self._place)
-        return ast.Assign(targets=[target], value=value, **self._place)
+        target = self._here(ast.Tuple([self._target(name)], _STORE))
+        return self._here(ast.Assign([target], value))
 
     def do(self, value: Expr) -> Stmt:
         """Evaluate and forget."""
-        return ast.Expr(value=value, **self._place)
+        return self._here(ast.Expr(value))
 
     def if_(self, test: Expr, body: list[Stmt], orelse: list[Stmt]) -> Stmt:
         """``if test: body else: orelse``."""
-        return ast.If(test=test, body=body or [self.pass_()], orelse=orelse, **self._place)
+        return self._here(ast.If(test, body or [self.pass_()], orelse))
 
     def for_(self, target: str, second: str | None, items: Expr, body: list[Stmt]) -> Stmt:
         """``for target in items: body``, or ``for target, second in items: body``."""
-        names: list[Expr] = [ast.Name(id=name, ctx=ast.Store(), **self._place) for name in (target, second) if name]
-        goal = names[0] if second is None else ast.Tuple(elts=names, ctx=ast.Store(), **self._place)
-        return ast.For(target=goal, iter=items, body=body or [self.pass_()], orelse=[], **self._place)
+        names: list[Expr] = [self._target(name) for name in (target, second) if name]
+        goal = names[0] if second is None else self._here(ast.Tuple(names, _STORE))
+        return self._here(ast.For(goal, items, body or [self.pass_()], []))
 
     def try_(self, body: list[Stmt], errors: str, name: str | None, handler: list[Stmt], final: list[Stmt]) -> Stmt:
         """``try: body except errors as name: handler finally: final``."""
-        caught = ast.ExceptHandler(type=self.name(errors), name=name, body=handler or [self.pass_()], **self._place)
-        return ast.Try(body=body or [self.pass_()], handlers=[caught], orelse=[], finalbody=final, **self._place)
+        caught = self._here(ast.ExceptHandler(self.name(errors), name, handler or [self.pass_()]))
+        return self._here(ast.Try(body or [self.pass_()], [caught], [], final))
 
     def return_(self, value: Expr) -> Stmt:
         """``return value``."""
-        return ast.Return(value=value, **self._place)
+        return self._here(ast.Return(value))
 
     def break_(self) -> Stmt:
         """``break``."""
-        return ast.Break(**self._place)
+        return self._here(ast.Break())
 
     def continue_(self) -> Stmt:
         """``continue``."""
-        return ast.Continue(**self._place)
+        return self._here(ast.Continue())
 
     def pass_(self) -> Stmt:
         """``pass``."""
-        return ast.Pass(**self._place)
+        return self._here(ast.Pass())
 
     def nonlocal_(self, names: Sequence[str]) -> Stmt:
         """``nonlocal names…``."""
-        return ast.Nonlocal(names=list(names), **self._place)
+        return self._here(ast.Nonlocal([*names]))
 
     def function(
         self,
@@ -174,13 +190,11 @@ class Nodes:
         """
         arguments = ast.arguments(
             posonlyargs=[],
-            args=[ast.arg(arg=parameter, **self._place) for parameter in parameters],
-            vararg=None if home else ast.arg(arg="_", **self._place),
-            kwonlyargs=[ast.arg(arg=box, **self._place) for box in boxes],
+            args=[self._here(ast.arg(parameter)) for parameter in parameters],
+            vararg=None if home else self._here(ast.arg("_")),
+            kwonlyargs=[self._here(ast.arg(box)) for box in boxes],
             kw_defaults=[self.name(box) for box in boxes],
             kwarg=None,
             defaults=[] if home else [self.constant(None) for _ in parameters[1:]],
         )
-        return ast.FunctionDef(
-            name=name, args=arguments, body=body or [self.pass_()], decorator_list=[], returns=None, **self._place
-        )
+        return self._here(ast.FunctionDef(name, arguments, body or [self.pass_()], []))
