@@ -87,7 +87,7 @@ def main() -> None:
         _, link = kernel.export("ann", roots["toy"])
         told("redeem a share link", median_us(lambda: kernel.redeem("ann", link), bare_write, 60))
 
-        rows = Rows(kernel.registry, clock=time.time, token_bytes=bits.randbytes, key=key)
+        rows = Rows(kernel._chains, clock=time.time, token_bytes=bits.randbytes, key=key)
         top = kernel.delegate("ann", roots["toy"]).id
         toy = kernel.registry.get("toy")
         with database.write() as tx:

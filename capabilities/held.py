@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from mintaka.capabilities.chain import Account, Chain
 from mintaka.capabilities.limits import RATE, Rate, people
@@ -12,48 +11,79 @@ from mintaka.capabilities.restrictions import Restrictions
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A live capability as its holder may see it."""
+    """What the end of a chain is to whoever holds it."""
 
-    id: str
-    type: str
-    label: str | None
-    holder: str
-    issuer: str
-    parent: str | None
-    mint: str | None
-    depth: int
-    created: float
-    expires: float | None
-    """When it ends, or what it rests upon does."""
-    restrictions: Restrictions
-    """Effective: the meet of the whole chain."""
-    accounts: tuple[Account, ...]
-    """The capability's own accounts."""
-    rate: Rate | None
-    """How often it may be used, where that is limited here."""
-    left: Mapping[str, int]
-    """What can still be used of each unit, whoever above limits it."""
+    chain: Chain
 
-    @classmethod
-    def of(cls, chain: Chain) -> Self:
-        """What the end of ``chain`` is."""
-        leaf = chain.leaf
-        return cls(
-            id=leaf.id,
-            type=leaf.type,
-            label=leaf.label,
-            holder=leaf.holder,
-            issuer=leaf.issuer,
-            parent=leaf.parent,
-            mint=leaf.mint,
-            depth=leaf.depth,
-            created=leaf.created,
-            expires=min((link.expires for link in chain.kin.values() if link.expires is not None), default=None),
-            restrictions=chain.effective,
-            accounts=leaf.accounts,
-            rate=leaf.limits.rate,
-            left=chain.left(),
-        )
+    @property
+    def id(self) -> str:
+        """Its name in the database; no secret."""
+        return self.chain.leaf.id
+
+    @property
+    def type(self) -> str:
+        """The name of its type."""
+        return self.chain.leaf.type
+
+    @property
+    def label(self) -> str | None:
+        """What its maker calls it."""
+        return self.chain.leaf.label
+
+    @property
+    def holder(self) -> str:
+        """The principal who may use it."""
+        return self.chain.leaf.holder
+
+    @property
+    def issuer(self) -> str:
+        """The principal who made it."""
+        return self.chain.leaf.issuer
+
+    @property
+    def parent(self) -> str | None:
+        """The id of what it was delegated from."""
+        return self.chain.leaf.parent
+
+    @property
+    def mint(self) -> str | None:
+        """The id of the authority that minted it."""
+        return self.chain.leaf.mint
+
+    @property
+    def depth(self) -> int:
+        """How many delegations lie between it and its root."""
+        return self.chain.leaf.depth
+
+    @property
+    def created(self) -> float:
+        """When it was made, in seconds since the epoch."""
+        return self.chain.leaf.created
+
+    @property
+    def expires(self) -> float | None:
+        """When it ends, or what it rests upon does."""
+        return self.chain.expires
+
+    @property
+    def restrictions(self) -> Restrictions:
+        """Effective: the meet of the whole chain."""
+        return self.chain.effective
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The capability's own accounts."""
+        return tuple(each for each in self.chain.accounts if each.cap == self.id)
+
+    @property
+    def rate(self) -> Rate | None:
+        """How often it may be used, where that is limited here."""
+        return self.chain.leaf.limits.rate
+
+    @property
+    def left(self) -> Mapping[str, int]:
+        """What can still be used of each unit, whoever above limits it."""
+        return self.chain.left
 
     def to_json(self) -> dict[str, Json]:
         """What ``capabilities.list`` tells; compute in megapixel-steps, times in seconds since the epoch."""

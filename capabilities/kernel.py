@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select, update
 
 from mintaka.capabilities import ledger, share_links
 from mintaka.capabilities.audit import Audit, Deed, Event
-from mintaka.capabilities.chain import Chain, no_such_capability
+from mintaka.capabilities.chain import Chain, Dead, no_such_capability
+from mintaka.capabilities.chains import Chains
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.ledger import Admission, Published
 from mintaka.capabilities.order import Empty, Json
@@ -54,7 +55,8 @@ class Kernel:
         self._clock = clock
         self._token_bytes = token_bytes
         self._audit = Audit(key)
-        self._rows = Rows(registry, clock=clock, token_bytes=token_bytes, key=key)
+        self._chains = Chains(database, registry, clock=clock, key=key)
+        self._rows = Rows(self._chains, clock=clock, token_bytes=token_bytes, key=key)
 
     # Making capabilities
 
@@ -70,7 +72,7 @@ class Kernel:
                 if kind.name not in roots:
                     id = self._rows.insert(tx, kind, AS_IT_IS, holder=holder, issuer=holder)
                     self._record(tx, Deed.ROOTED, holder, id)
-                    roots[kind.name] = Held.of(self._rows.live(tx, holder, id))
+                    roots[kind.name] = Held(self._rows.live(tx, holder, id))
             return list(roots.values())
 
     def introduce(self, name: str) -> None:
@@ -104,7 +106,7 @@ class Kernel:
             ledger.settle(tx, use.id, {}, self._clock())
             id = self._rows.insert(tx, kind, terms, holder=holder, issuer=holder, mint=authority)
             self._record(tx, Deed.MINTED, holder, id, by=authority, type=type)
-            return Held.of(self._rows.live(tx, holder, id))
+            return Held(self._rows.live(tx, holder, id))
 
     def delegate(self, holder: str, cap: str, terms: Terms = AS_IT_IS) -> Held:
         """Make a narrower child of one's own capability, and hold both.
@@ -118,7 +120,7 @@ class Kernel:
             chain = self._rows.live(tx, holder, cap)
             id = self._child(tx, chain, holder, terms)
             self._record(tx, Deed.DELEGATED, holder, id, of=cap)
-            return Held.of(self._rows.live(tx, holder, id))
+            return Held(self._rows.live(tx, holder, id))
 
     # Handing them to others
 
@@ -133,7 +135,7 @@ class Kernel:
             self._may_give(tx, chain, to)
             id = self._child(tx, chain, to, terms)
             self._record(tx, Deed.SHARED, holder, id, of=cap, to=to)
-            return Held.of(self._rows.read(tx, id))
+            return Held(self._rows.read(tx, id))
 
     def give(self, holder: str, cap: str, to: str) -> None:
         """Let principal ``to`` hold a capability instead of its holder, who can do nothing with it from then on.
@@ -167,7 +169,7 @@ class Kernel:
             chain.permit({"no_give": True})
             id = self._child(tx, chain, holder, terms)
             self._record(tx, Deed.EXPORTED, holder, id, of=cap)
-            child = Held.of(self._rows.live(tx, holder, id))
+            child = Held(self._rows.live(tx, holder, id))
             return child, share_links.make(tx, child.id, self._token_bytes, redemptions)
 
     def redeem(self, redeemer: str, token: str) -> Held:
@@ -181,7 +183,7 @@ class Kernel:
             # That it may be handed on was decided when the link was made; `no_delegate` binds those who redeem it.
             id = self._add(tx, chain, redeemer, AS_IT_IS)
             self._record(tx, Deed.REDEEMED, redeemer, id, of=link.id)
-            return Held.of(self._rows.live(tx, redeemer, id))
+            return Held(self._rows.live(tx, redeemer, id))
 
     # Taking them back
 
@@ -192,7 +194,7 @@ class Kernel:
         """
         with self._database.write() as tx:
             chain = self._rows.read(tx, id)
-            if all(link.holder != revoker for link in chain.kin.values()):
+            if all(link.holder != revoker for link in chain.links):
                 raise no_such_capability()
             dying = self._rows.count_living(tx, id)
             tx.execute(update(cap).where(cap.c.id == id).values(revoked=self._clock(), revoked_by=revoker))
@@ -219,8 +221,7 @@ class Kernel:
 
     def describe(self, holder: str, id: str) -> Held:
         """One capability of the holder's. Raises HostFault ``no_such_capability``."""
-        with self._database.read() as tx:
-            return Held.of(self._rows.live(tx, holder, id))
+        return Held(self._now(holder, id))
 
     def owns(self, name: str, asset_name: str) -> bool:
         """Whether a result called ``asset_name`` was published for principal ``name``."""
@@ -245,8 +246,7 @@ class Kernel:
 
         Raises HostFault ``no_such_capability``, ``denied``.
         """
-        with self._database.read() as tx:
-            self._rows.live(tx, holder, id).permit(asked)
+        self._now(holder, id).permit(asked)
 
     def admit(
         self, holder: str, id: str, method: str, asked: Mapping[str, object], charges: Mapping[str, int]
@@ -264,8 +264,10 @@ class Kernel:
 
     def is_live(self, admission: Admission) -> bool:
         """Whether the capability of a running call still lives in the same hands: ask at every step."""
-        with self._database.read() as tx:
-            return self._rows.is_live(tx, admission.cap, admission.principal)
+        try:
+            return self._now(admission.principal, admission.cap) is not None
+        except HostFault:
+            return False
 
     def settle(self, admission: Admission, spent: Mapping[str, int], results: Sequence[Published] = ()) -> None:
         """End a call well: its results become its principal's, what it spent is spent, the rest is given back.
@@ -294,6 +296,16 @@ class Kernel:
                 ledger.release(tx, each.id, self._clock())
                 self._record_end(tx, Deed.LOST, each)
             return len(lost)
+
+    def _now(self, holder: str, id: str) -> Chain:
+        """The live capability ``id`` of ``holder``. Raises HostFault ``no_such_capability``."""
+        try:
+            chain = self._chains.now(id)
+        except Dead:
+            raise no_such_capability() from None
+        if chain.leaf.holder != holder:
+            raise no_such_capability()
+        return chain
 
     # Within a transaction
 

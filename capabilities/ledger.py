@@ -63,7 +63,7 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
         )
     )
     for unit, amount in {**admission.charges, CONCURRENT: 1}.items():
-        payers = [link.id for link in chain.kin.values() if any(each.unit == unit for each in link.accounts)]
+        payers = [each.cap for each in chain.accounts if each.unit == unit]
         if not payers:
             continue
         paid = tx.execute(
@@ -73,7 +73,7 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
             .values(reserved=account.c.reserved + amount)
         )
         if paid.rowcount != len(payers):
-            raise _too_many(chain) if unit == CONCURRENT else no_budget(unit, amount, chain.left()[unit])
+            raise _too_many(chain) if unit == CONCURRENT else no_budget(unit, amount, chain.left[unit])
         rows = [{"invocation": admission.id, "cap": payer, "unit": unit, "amount": amount} for payer in payers]
         tx.execute(insert(charge), rows)
 
@@ -129,7 +129,7 @@ def no_budget(unit: str, cost: int, left: int) -> HostFault:
 
 def _take_turn(tx: Connection, chain: Chain, now_us: int) -> None:
     """Count a call against every rate of the chain (the generic cell rate algorithm, ITU-T I.371)."""
-    limited = [link.id for link in chain.kin.values() if link.limits.rate is not None]
+    limited = [link.id for link in chain.links if link.limits.rate is not None]
     if not limited:
         return
     starts = case((rate.c.next_us > now_us, rate.c.next_us), else_=now_us)
@@ -151,7 +151,7 @@ def _take_turn(tx: Connection, chain: Chain, now_us: int) -> None:
 
 
 def _too_many(chain: Chain) -> HostFault:
-    most = min(each.limit for link in chain.kin.values() for each in link.accounts if each.unit == CONCURRENT)
+    most = min(each.limit for each in chain.accounts if each.unit == CONCURRENT)
     return HostFault(
         f"this does {most} at a time, and as many are running",
         kind="busy",

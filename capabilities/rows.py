@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import CTE, Connection, Select, and_, insert, or_, select, update
 
 from mintaka.capabilities import ledger
-from mintaka.capabilities.chain import Chain, Dead, no_such_capability, read_chain, seal
+from mintaka.capabilities.chain import Chain, Dead, no_such_capability
+from mintaka.capabilities.chains import Chains, seal
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.principals import PrincipalKind
-from mintaka.capabilities.registry import CapabilityType, Registry
+from mintaka.capabilities.registry import CapabilityType
 from mintaka.capabilities.terms import Terms
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.schema import cap, principal
@@ -23,17 +24,17 @@ MOST_COUNTED = 1000
 
 
 class Rows:
-    """The rows of capabilities of the types in ``registry``, sealed with ``key``; see `Kernel` for the powers."""
+    """The rows of capabilities, read by ``chains`` and sealed with ``key``; see `Kernel` for the powers."""
 
     def __init__(
         self,
-        registry: Registry,
+        chains: Chains,
         *,
         clock: Callable[[], float],
         token_bytes: Callable[[int], bytes],
         key: bytes,
     ) -> None:
-        self._registry = registry
+        self._chains = chains
         self._clock = clock
         self._token_bytes = token_bytes
         self._key = key
@@ -41,7 +42,7 @@ class Rows:
     def read(self, tx: Connection, id: str) -> Chain:
         """The live capability ``id``, whoever holds it. Raises HostFault ``no_such_capability``."""
         try:
-            return read_chain(tx, id, registry=self._registry, key=self._key, now=self._clock())
+            return self._chains.read(tx, id)
         except Dead:
             raise no_such_capability() from None
 
@@ -138,7 +139,7 @@ class Rows:
         held = []
         for id in tx.execute(living).scalars().all():
             with suppress(HostFault):  # dead for another reason than its own revocation
-                held.append(Held.of(self.read(tx, id)))
+                held.append(Held(self.read(tx, id)))
         return held
 
 

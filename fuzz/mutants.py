@@ -36,51 +36,52 @@ class Mutant:
 
 KERNEL = "capabilities/kernel.py"
 LEDGER = "capabilities/ledger.py"
-CHAIN = "capabilities/chain.py"
+CHAINS = "capabilities/chains.py"
 ROWS = "capabilities/rows.py"
 IN_KERNEL = "tests/capabilities/test_kernel.py"
+IN_CHAINS = "tests/capabilities/test_chains.py"
 HISTORIES = "tests/capabilities/test_histories.py"
 
 MUTANTS = (
     Mutant(
         "a child is not bound by what its parent may not do",
-        CHAIN,
-        "    return _effective(kin[leaf.parent], kin).meet(leaf.own)",
-        "    return leaf.own",
+        CHAINS,
+        "        effective = links[origin].own\n",
+        "        return links[0].own\n        effective = links[origin].own\n",
         f"{IN_KERNEL}::test_a_child_permits_only_what_every_link_above_it_permits",
     ),
     Mutant(
         "a child survives its parent",
-        CHAIN,
-        ".join(kin, or_(cap.c.id == kin.c.parent, cap.c.id == kin.c.mint))",
-        ".join(kin, cap.c.id == kin.c.mint)",
+        "capabilities/chain.py",
+        "        return self.parent or self.mint\n",
+        "        return self.mint\n",
         f"{IN_KERNEL}::test_revoking_ends_everything_below_and_nothing_beside",
     ),
     Mutant(
         "what was minted survives its authority",
-        CHAIN,
-        ".join(kin, or_(cap.c.id == kin.c.parent, cap.c.id == kin.c.mint))",
-        ".join(kin, cap.c.id == kin.c.parent)",
+        "capabilities/chain.py",
+        "        return self.parent or self.mint\n",
+        "        return self.parent\n",
         f"{IN_KERNEL}::test_minting_makes_what_the_namespace_covers_and_dies_with_its_authority",
     ),
     Mutant(
         "what was revoked is still alive",
-        CHAIN,
-        'if row["revoked"] is not None or (',
+        CHAINS,
+        "if row.revoked is not None or (",
         "if (",
         f"{IN_KERNEL}::test_unknown_foreign_revoked_and_expired_are_one_answer",
     ),
     Mutant(
         "a capability lives on at the moment it expires",
-        CHAIN,
-        'row["expires"] <= now',
-        'row["expires"] < now',
+        CHAINS,
+        "row.expires <= self._clock()",
+        "row.expires < self._clock()",
         HISTORIES,
     ),
     Mutant(
         "an edited row is believed",
-        CHAIN,
-        '    if seal(key, row, limits) != row["mac"]:\n        raise Dead\n',
+        CHAINS,
+        "        if seal(self._key, row._mapping, limits) != row.mac:\n            raise Dead\n",
         "",
         f"{IN_KERNEL}::test_a_row_that_was_edited_is_dead_and_never_wider",
     ),
@@ -90,6 +91,34 @@ MUTANTS = (
         "        if chain.leaf.holder != holder:\n            raise no_such_capability()\n",
         "",
         f"{IN_KERNEL}::test_unknown_foreign_revoked_and_expired_are_one_answer",
+    ),
+    Mutant(
+        "what was read of a capability once is believed for ever",
+        CHAINS,
+        "if chain is None or version is None or known != version:",
+        "if chain is None:",
+        f"{IN_CHAINS}::test_a_revocation_by_another_process_counts_from_its_commit_on",
+    ),
+    Mutant(
+        "a capability is remembered as it was beyond the commit that came while it was read",
+        CHAINS,
+        "            _remember(self._chains, id, (version, chain))",
+        "            _remember(self._chains, id, (self._database.version(), chain))",
+        f"{IN_CHAINS}::test_what_is_committed_while_a_capability_is_read_is_seen_with_the_next_look",
+    ),
+    Mutant(
+        "what is remembered does not expire",
+        CHAINS,
+        "        elif chain.expires is not None and chain.expires <= self._clock():\n            raise Dead\n",
+        "",
+        f"{IN_CHAINS}::test_what_expires_is_dead_though_nobody_wrote_anything",
+    ),
+    Mutant(
+        "what a row once meant is believed, whatever it says now",
+        CHAINS,
+        "if link is None or known != facts:",
+        "if link is None:",
+        f"{IN_KERNEL}::test_a_row_that_is_edited_after_it_was_read_is_dead_too",
     ),
     Mutant(
         "a namespace is a beginning of letters, not of whole segments",
@@ -115,8 +144,8 @@ MUTANTS = (
     Mutant(
         "a child spends a budget of its own beside its parent's",
         LEDGER,
-        "payers = [link.id for link in chain.kin.values() if any(",
-        "payers = [link.id for link in [chain.leaf] if any(",
+        "payers = [each.cap for each in chain.accounts if ",
+        "payers = [each.cap for each in chain.accounts if each.cap == chain.leaf.id and ",
         f"{IN_KERNEL}::test_two_children_of_one_budget_spend_it_together",
     ),
     Mutant(
@@ -129,7 +158,7 @@ MUTANTS = (
     Mutant(
         "a link's rate is skipped",
         LEDGER,
-        "limited = [link.id for link in chain.kin.values() if",
+        "limited = [link.id for link in chain.links if",
         "limited = [link.id for link in [chain.leaf] if",
         f"{IN_KERNEL}::test_calls_come_no_more_often_than_every_rate_of_the_chain_lets_them",
     ),
@@ -164,7 +193,7 @@ MUTANTS = (
     Mutant(
         "a stranger may revoke",
         KERNEL,
-        "            if all(link.holder != revoker for link in chain.kin.values()):\n                raise no_such_capability()\n",
+        "            if all(link.holder != revoker for link in chain.links):\n                raise no_such_capability()\n",
         "",
         f"{IN_KERNEL}::test_whoever_holds_something_above_may_revoke_and_a_stranger_may_not",
     ),

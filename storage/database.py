@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mintaka.storage.errors import StorageFailed, StorageFull
 from mintaka.storage.migration import upgrade
+from mintaka.storage.watch import Watch
 
 _WRITES = "mintaka_writes"
 _WRITERS_LOCK = 0x6D696E74616B61
@@ -33,14 +34,20 @@ class Database:
     def __init__(self, url: str, *, busy_s: float = 10.0) -> None:
         self._engine = _engine(url, busy_s)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._in_memory = isinstance(self._engine.pool, StaticPool)
+        self._watch = Watch(self._engine) if self._engine.name == "sqlite" and not self._in_memory else None
+        self._written = 0
         with _told():
             upgrade(self._writer)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write: committed when the block ends, rolled back where it raises."""
-        with _told(), self._writer.begin() as connection:
-            yield connection
+        try:
+            with _told(), self._writer.begin() as connection:
+                yield connection
+        finally:
+            self._written += 1
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -48,8 +55,20 @@ class Database:
         with _told(), self._engine.begin() as connection:
             yield connection
 
+    def version(self) -> object | None:
+        """What changes with every commit of anybody, in this process or another; None where that cannot be told.
+
+        As long as it stays equal, everything that was read since it was asked for first is still so. It costs one read
+        without a transaction. PostgreSQL has nothing like it; a database in memory is written to by this object alone.
+        """
+        if self._in_memory:
+            return self._written
+        return None if self._watch is None else self._watch.version()
+
     def close(self) -> None:
         """Close every connection. The database can be opened again."""
+        if self._watch is not None:
+            self._watch.close()
         self._engine.dispose()
 
 

@@ -8,6 +8,7 @@ import random
 import secrets
 import sys
 import time
+from pathlib import Path
 
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
@@ -17,6 +18,7 @@ from mintaka.capabilities.use import Use
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.database import Database
 
+ROOT_FOLDER = Path(__file__).resolve().parents[2]
 KEY = b"k" * 32
 OWNER = "ann"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from mintaka.capabilities.chain import seal
+from mintaka.capabilities.chains import seal
 from mintaka.capabilities.kernel import MAX_DEPTH, Kernel
 from mintaka.capabilities.ledger import Published
 from mintaka.capabilities.limits import MEGA, Limits
@@ -265,20 +265,19 @@ def test_a_crash_gives_back_what_was_reserved_and_keeps_what_was_spent(tmp_path:
     second.close()
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        update(cap).where(cap.c.parent.is_not(None)).values(own="{}"),
-        update(cap).where(cap.c.parent.is_not(None)).values(holder="ann", issuer="bob"),
-        update(cap).where(cap.c.parent.is_not(None)).values(parent=None),
-        update(cap).where(cap.c.parent.is_not(None)).values(expires=9e12),
-        update(cap).where(cap.c.parent.is_not(None)).values(depth=0),
-        update(cap).where(cap.c.parent.is_not(None)).values(mac=b"0" * 32),
-        update(account).values(limit=10**15),
-        delete(account),
-    ],
-    ids=["own", "issuer", "parent", "expires", "depth", "mac", "limit", "account"],
-)
+EDITS = {
+    "own": update(cap).where(cap.c.parent.is_not(None)).values(own="{}"),
+    "issuer": update(cap).where(cap.c.parent.is_not(None)).values(holder="ann", issuer="bob"),
+    "parent": update(cap).where(cap.c.parent.is_not(None)).values(parent=None),
+    "expires": update(cap).where(cap.c.parent.is_not(None)).values(expires=9e12),
+    "depth": update(cap).where(cap.c.parent.is_not(None)).values(depth=0),
+    "mac": update(cap).where(cap.c.parent.is_not(None)).values(mac=b"0" * 32),
+    "limit": update(account).values(limit=10**15),
+    "account": delete(account),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_a_row_that_was_edited_is_dead_and_never_wider(world: Any, edit: Any) -> None:
     narrow = world.kernel.delegate("ann", root(world), Terms({"max_width": 64}, {"compute": 5}, expires=2e6))
     world.kernel.bootstrap("bob")
@@ -286,6 +285,16 @@ def test_a_row_that_was_edited_is_dead_and_never_wider(world: Any, edit: Any) ->
         tx.execute(edit)
     assert kind_of(lambda: world.kernel.describe("ann", narrow.id)) == "no_such_capability"
     assert narrow.id not in {each.id for each in world.kernel.held("ann")}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_a_row_that_is_edited_after_it_was_read_is_dead_too(world: Any, edit: Any) -> None:
+    narrow = world.kernel.delegate("ann", root(world), Terms({"max_width": 64}, {"compute": 5}, expires=2e6))
+    world.kernel.bootstrap("bob")
+    assert world.kernel.describe("ann", narrow.id).id == narrow.id
+    with world.database.write() as tx:
+        tx.execute(edit)
+    assert kind_of(lambda: world.kernel.describe("ann", narrow.id)) == "no_such_capability"
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,13 @@ from mintaka.capabilities.audit import Deed
 from mintaka.capabilities.terms import Terms
 from mintaka.storage.database import Database
 from mintaka.storage.schema import account, charge, invocation
-from tests.capabilities.spender import OWNER, kernel_at
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.capabilities.spender import OWNER, ROOT_FOLDER, kernel_at
 
 
 def spender(url: str, cap: str, seed: int, most: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "tests.capabilities.spender", url, cap, str(seed), str(most)],
-        cwd=ROOT,
+        cwd=ROOT_FOLDER,
         stdout=subprocess.PIPE,
         text=True,
     )
