@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -47,6 +48,8 @@ POWERS = Powers(clock=time.time, random=random.Random(0))
 PINGS = 400
 SECONDS = 0.4
 FAIR = 1_000
+FAIR_S = 8.0
+EQUAL = 300_000
 PARKED = 1_000
 
 
@@ -81,6 +84,13 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[int(len(values) * share)]
 
 
+async def without_end(connection: mintaka.client.Connection, source: str) -> None:
+    """Run a script, and again when its fuel is used up."""
+    while True:
+        with contextlib.suppress(mintaka.client.RemoteError):
+            await connection.run(source)
+
+
 async def delays(url: str, token: str, scripts: int) -> list[float]:
     """Milliseconds that pings took while so many scripts of all kinds computed."""
     sources = list(BUSY.values())
@@ -88,7 +98,7 @@ async def delays(url: str, token: str, scripts: int) -> list[float]:
         tasks = []
         for number in range(scripts):
             connection = await stack.enter_async_context(mintaka.client.connect(url, token))
-            tasks.append(asyncio.create_task(connection.run(sources[number % len(sources)])))
+            tasks.append(asyncio.create_task(without_end(connection, sources[number % len(sources)])))
         probe = await stack.enter_async_context(mintaka.client.connect(url, token))
         await asyncio.sleep(0.5)
         took = []
@@ -105,17 +115,26 @@ async def delays(url: str, token: str, scripts: int) -> list[float]:
 
 def pings() -> None:
     """Delays of pings at a real server."""
-    print("ping, ms                 p50     p99     max")
+    print("ping, ms                 p50     p99     max   of a core")
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "mintaka", "serve", "--port", "0", "--data", data, "--json"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             ready = json.loads(server.stdout.readline())
-            for scripts in (0, 1, 10, 50):
+            for scripts in (0, 1, 10, 50, 200):
+                began, used = time.perf_counter(), processor_seconds(server.pid)
                 took = asyncio.run(delays(ready["url"], ready["token"], scripts))
+                share = (processor_seconds(server.pid) - used) / (time.perf_counter() - began)
                 name = f"{scripts} busy scripts" if scripts else "idle"
-                print(f"{name:20s} {percentile(took, 0.5):7.2f} {percentile(took, 0.99):7.2f} {max(took):7.2f}")
+                middle, most = percentile(took, 0.5), percentile(took, 0.99)
+                print(f"{name:20s} {middle:7.2f} {most:7.2f} {max(took):7.2f} {share:8.2f}", flush=True)
             server.terminate()
+
+
+def processor_seconds(pid: int) -> float:
+    """Time that a process has computed: pings are only worth something where the machine let it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def slices(program: Program) -> list[float]:
@@ -147,7 +166,7 @@ async def fairness() -> None:
     program = compile_tree(parse("(let turns (arg 0)) (while true (list.set turns 0 (+ (list.get turns 0) 1)))"), OPS)
     counts: list[list[Value]] = [[0] for _ in range(FAIR)]
     tasks = [asyncio.create_task(execute(program, args=[count], budget=Budget(), powers=POWERS)) for count in counts]
-    await asyncio.sleep(10)
+    await asyncio.sleep(FAIR_S)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -156,6 +175,24 @@ async def fairness() -> None:
     print(
         f"\nloop turns of {FAIR:,} scripts: median {middle:,.0f}, least {min(turns) / middle:.2f} of it, "
         f"most {max(turns) / middle:.2f}, standard deviation {statistics.pstdev(turns) / middle:.2f}"
+    )
+    await equal_work()
+
+
+async def equal_work() -> None:
+    """When each of 1,000 scripts is done that have the same to do."""
+    program = compile_tree(parse(f"(let n 0) (while (< n {EQUAL}) (set n (+ n 1)))"), OPS)
+    ends: list[float] = []
+    began = time.process_time()
+
+    async def done() -> None:
+        await execute(program, budget=Budget(), powers=POWERS)
+        ends.append(time.process_time() - began)
+
+    await asyncio.gather(*[done() for _ in range(FAIR)])
+    print(
+        f"{FAIR:,} scripts of {EQUAL:,} loop turns: the first is done after {ends[0] / ends[-1]:.2f} of the time that "
+        f"the last takes, half of them after {percentile(ends, 0.5) / ends[-1]:.2f}; {ends[-1]:.1f} s of processor time"
     )
 
 

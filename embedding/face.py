@@ -24,12 +24,15 @@ from mintaka.runtime.budget import Budget, Used
 from mintaka.runtime.compiler import Program, compile_tree
 from mintaka.runtime.errors import ArityError, ScriptError
 from mintaka.runtime.execute import execute
+from mintaka.runtime.garbage import Garbage, process_size
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.values import HostObject, Value
 
 Script: TypeAlias = str | list[object] | Node
 """A script as text, as its JSON form, or as a tree."""
+
+_GARBAGE = Garbage(process_size())
 
 OnEvent: TypeAlias = Callable[[str, Mapping[str, object]], None]
 """Takes what a run tells on its way: ``"log", {"text": …}``."""
@@ -156,6 +159,7 @@ async def run_async(
         random=random.Random(secrets.randbits(128) if seed is None else seed),
         emit=on_event or _unheard,
         hosts={**(hosts or {}), Handed: Handed(capabilities or {})},
+        garbage=_GARBAGE,
     )
     outcome = await execute(program, args=given, budget=budget or Budget(), powers=powers)
     # pyright takes an attribute that may be a function for a method.

@@ -77,4 +77,6 @@ async def execute(
             raised = recorder.failed(raised)
         raised.used = run.used
         raise raised from raised.__cause__
+    finally:
+        powers.garbage.left(run.meter.memory)
     return Outcome(value, run.used)

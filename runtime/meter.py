@@ -22,7 +22,7 @@ from mintaka.runtime.errors import OutOfFuel, OutOfMemory
 SLICE = 4096
 """Units of fuel that a slice holds at most."""
 
-FIRST_SLICE = 64
+FIRST_SLICE = 16
 """Units of the first slice: nothing is known yet of how long a unit of this program takes."""
 
 ROUND = 4096

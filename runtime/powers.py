@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mintaka.runtime.garbage import Garbage
 from mintaka.runtime.values import HostObject
 
 Emit = Callable[[str, Mapping[str, object]], None]
@@ -21,6 +22,7 @@ class Powers:
 
     ``clock`` gives the time as UTC epoch seconds, ``random`` the random numbers, ``emit`` takes run events, and
     ``hosts`` holds the objects of the host that ops find with `Run.host` (the session's grant, the engine …).
+    ``garbage`` is what frees the run's data in cycles, one for a whole process.
     ``this`` and ``caller`` are the entities that a script belongs to and is run by, in a world that has any.
     """
 
@@ -30,3 +32,4 @@ class Powers:
     hosts: Mapping[type, object] = field(default_factory=dict)
     this: HostObject | None = None
     caller: HostObject | None = None
+    garbage: Garbage = field(default_factory=Garbage)

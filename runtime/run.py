@@ -319,6 +319,7 @@ class Run:
             raise
 
     def _census(self) -> int:
+        self.powers.garbage.look()
         return live_bytes(self.fibers, self.args, self._breathe) + len(self.fibers) * FIBER_CELLS * CELL
 
     def _pause(self) -> int:

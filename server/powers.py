@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+from mintaka.runtime.garbage import Garbage, process_size
+
 
 class Log(Protocol):
     """Where events are written: a name for what happened, and facts."""
@@ -34,6 +36,8 @@ class ServerPowers:
     log: Log
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables the engine's worker process sees."""
+    garbage: Garbage = field(default_factory=lambda: Garbage(process_size()))
+    """What frees data in cycles that runs leave behind."""
 
 
 class StderrLog:

@@ -159,7 +159,8 @@ class Scripts:
         hosts: Mapping[type, object],
     ) -> Outcome:
         """Run a program to its end; cancelling the caller cancels it. Raises `ScriptError`."""
-        powers = Powers(clock=self._powers.clock, random=self._powers.random(), emit=emit, hosts=hosts)
+        made = self._powers
+        powers = Powers(clock=made.clock, random=made.random(), emit=emit, hosts=hosts, garbage=made.garbage)
         return await execute(program, args=args, budget=budget, powers=powers)
 
     def _tree(self, script: object) -> Node:

@@ -71,15 +71,14 @@ async def _serve(
 ) -> int:
     import asyncio
     import contextlib
-    import gc
 
     from mintaka.server.host import host
 
     tasks: list[asyncio.Task[int]] = []
+    attending: list[asyncio.Task[None]] = []
 
     def on_ready(running: "RunningServer", end: Callable[[], None]) -> None:
-        gc.collect()
-        gc.freeze()  # what is there by now stays, and each look through it for garbage would hold up every answer
+        attending.append(asyncio.create_task(powers.garbage.attend()))
         link = f"{running.http}/#token={running.token}"
         _say_ready(running, link, as_json)
         if open_page:
@@ -89,7 +88,11 @@ async def _serve(
         if script is not None:
             tasks.append(asyncio.create_task(_first_run(running, link, script, end if once else None)))
 
-    await host(settings, powers, on_ready)
+    try:
+        await host(settings, powers, on_ready)
+    finally:
+        for attends in attending:
+            attends.cancel()
     for task in tasks:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
