@@ -1,7 +1,8 @@
 """What one run holds. A script finds a capability here or nowhere, whatever else its principal may have."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from mintaka.capabilities.effects import Done, Effects, PassingEffects
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.value import CapabilityValue
@@ -10,14 +11,16 @@ from mintaka.runtime.values import Value
 
 
 class Grant:
-    """The capabilities a run may look up: ``ids``, all held by ``holder``, the preferred ones first."""
+    """The capabilities a run may look up: ``ids``, all held by ``holder``, the preferred ones first.
 
-    def __init__(self, kernel: Kernel, holder: str, ids: Iterable[str]) -> None:
+    ``effects`` keeps what a durable run does to them; see `mintaka.capabilities.effects`.
+    """
+
+    def __init__(self, kernel: Kernel, holder: str, ids: Iterable[str], effects: Effects | None = None) -> None:
         self.kernel = kernel
         self.holder = holder
+        self.effects: Effects = PassingEffects() if effects is None else effects
         self._ids = tuple(ids)
-        self._made: list[Held] = []
-        self._handed_on: set[str] = set()
 
     def held(self) -> Iterator[Held]:
         """Those that live right now, in the grant's order."""
@@ -30,14 +33,12 @@ class Grant:
                 return self._value(held)
         return None
 
-    def made(self, held: Held) -> CapabilityValue:
-        """A capability that the run made itself, as its script holds it; see `end`."""
-        self._made.append(held)
-        return self._value(held)
-
-    def handed_on(self, *ids: str) -> None:
-        """Capabilities that others hold by this run's doing, or were promised by a link: they outlive it."""
-        self._handed_on.update(ids)
+    def once(self, name: str | None, act: Callable[[], Done]) -> Value:
+        """What ``act`` gives, as the script has it. Under one name it is done once; None: in no durable run."""
+        done = self.effects.once(name, act)
+        if done.cap is None or done.type is None:
+            return done.value  # type: ignore[return-value]  # JSON is a value
+        return CapabilityValue(self.kernel, self.holder, done.cap, done.type)
 
     def end(self, result: Value = None) -> None:
         """The run is over: revoke what it made, but for what its ``result`` holds or it handed on, and what that needs.
@@ -45,13 +46,18 @@ class Grant:
         Nobody can reach the others any more. Without this, every run of a script that narrows what it hands on would
         leave capabilities behind.
         """
-        needed = self._handed_on | {each.id for each in capabilities_in(result)}
-        for held in reversed(self._made):  # children come after their parents
-            if held.id in needed:
-                needed |= {held.parent or held.id, held.mint or held.id}
-            elif self._find(held.id) is not None:
-                self.kernel.revoke(self.holder, held.id)
-        self._made.clear()
+        done = self.effects.all()
+        made = {each.cap: each.made_from for each in done if each.cap is not None and each.made_from is not None}
+        needed = {each.id for each in capabilities_in(result)}
+        needed.update(id for each in done for id in each.handed_on)
+        for id in list(needed):
+            above = made.get(id)
+            while above is not None:
+                needed.add(above)
+                above = made.get(above)
+        for id in made:
+            if id not in needed and self._find(id) is not None:
+                self.kernel.revoke(self.holder, id)
 
     def _value(self, held: Held) -> CapabilityValue:
         return CapabilityValue(self.kernel, self.holder, held.id, held.type)

@@ -1,10 +1,11 @@
 """A picture in a script's hands: what it is and how it was made. Its bytes stay in the folder of blobs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from mintaka.runtime.errors import ArityError, HostFault
+from mintaka.runtime.records import Json
 from mintaka.runtime.values import HostObject, Value
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ class Image(HostObject):
             "seed": self.seed,
             "notes": list(self.notes),
         }
+
+    def to_json(self) -> dict[str, Json]:
+        """All that is known of it, as JSON."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+    @classmethod
+    def from_json(cls, known: Mapping[str, Any]) -> "Image":
+        """The picture of what `to_json` gave."""
+        return cls(**{**known, "notes": tuple(known["notes"])})
 
     async def call(self, run: "Run", method: str, args: list[Value]) -> Value:
         """``metadata()``: the fields and what the picture was made with."""

@@ -7,7 +7,8 @@
 * Unknown, somebody else's, revoked and expired are the same answer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, select, update
 
@@ -150,13 +151,20 @@ class Kernel:
             self._record(tx, Deed.GIVEN, holder, cap, to=to)
 
     def export(
-        self, holder: str, cap: str, terms: Terms = AS_IT_IS, *, redemptions: int | None = None
+        self,
+        holder: str,
+        cap: str,
+        terms: Terms = AS_IT_IS,
+        *,
+        redemptions: int | None = None,
+        secret: bytes | None = None,
     ) -> tuple[Held, str]:
         """Make a narrower child of one's own capability and a token whose redeemers each get a child of that.
 
         So all who redeem it share the limits, and revoking the child takes back what every one of them got. The token,
         256 random bits, is kept as a hash only: this is the one time it is told. ``redemptions`` is how often it can be
-        redeemed, without end where it is None. Raises what `share` raises.
+        redeemed, without end where it is None; ``secret``, 32 bytes, is what the token is made of instead of random
+        ones. Raises what `share` raises.
         """
         if redemptions is not None and redemptions < 1:
             raise HostFault(
@@ -169,8 +177,8 @@ class Kernel:
             chain.permit({"no_give": True})
             id = self._child(tx, chain, holder, terms)
             self._record(tx, Deed.EXPORTED, holder, id, of=cap)
-            child = Held(self._rows.live(tx, holder, id))
-            return child, share_links.make(tx, child.id, self._token_bytes, redemptions)
+            child, random = Held(self._rows.live(tx, holder, id)), self._token_bytes
+            return child, share_links.make(tx, child.id, random if secret is None else lambda _: secret, redemptions)
 
     def redeem(self, redeemer: str, token: str) -> Held:
         """What the token of a share link gives: a child of the link's capability, held by principal ``redeemer``.
@@ -249,16 +257,33 @@ class Kernel:
         self._now(holder, id).permit(asked)
 
     def admit(
-        self, holder: str, id: str, method: str, asked: Mapping[str, object], charges: Mapping[str, int]
+        self,
+        holder: str,
+        id: str,
+        method: str,
+        asked: Mapping[str, object],
+        charges: Mapping[str, int],
+        effect: str | None = None,
     ) -> Admission:
         """Let a call begin: check the chain and reserve what the call may use at most, in one transaction.
 
+        ``effect`` is the call's name in a durable run. When it is made again under that name, what it reserved is still
+        reserved for it; and one that had been settled is not paid a second time.
+
         Raises HostFault ``no_such_capability``, ``denied``, ``no_budget``.
         """
-        admission = Admission(self._rows.new_id("i_"), id, holder, method, dict(charges))
+        admission = Admission(self._rows.new_id("i_"), id, holder, method, dict(charges), effect)
         with self._database.write() as tx:
+            before = None if effect is None else ledger.known(tx, effect)
+            if before is not None and before.settled:
+                return before
             chain = self._rows.live(tx, holder, id)
             chain.permit({"methods": method, **asked})
+            if before is not None and ledger.holds(tx, before, charges):
+                return replace(admission, id=before.id)
+            if before is not None:
+                ledger.release(tx, before.id, self._clock())
+                ledger.known(tx, before.effect or "")
             ledger.reserve(tx, chain, admission, self._clock())
         return admission
 
@@ -269,15 +294,23 @@ class Kernel:
         except HostFault:
             return False
 
-    def settle(self, admission: Admission, spent: Mapping[str, int], results: Sequence[Published] = ()) -> None:
+    def settle(
+        self,
+        admission: Admission,
+        spent: Mapping[str, int],
+        results: Sequence[Published] = (),
+        outcome: str | None = None,
+    ) -> None:
         """End a call well: its results become its principal's, what it spent is spent, the rest is given back.
+
+        ``outcome`` is what to answer where a durable run makes the call again.
 
         The chain is checked once more in the same transaction, so what was revoked meanwhile publishes nothing.
         Raises HostFault ``no_such_capability``; the call is then still to be released.
         """
         with self._database.write() as tx:
             self._rows.live(tx, admission.principal, admission.cap)
-            ledger.settle(tx, admission.id, spent, self._clock())
+            ledger.settle(tx, admission.id, spent, self._clock(), outcome)
             ledger.publish(tx, admission, results)
             used: dict[str, Json] = {unit: spent.get(unit, amount) for unit, amount in admission.charges.items()}
             self._record_end(tx, Deed.USED, admission, spent=used)
@@ -288,14 +321,25 @@ class Kernel:
             ledger.release(tx, admission.id, self._clock())
             self._record_end(tx, Deed.FAILED, admission)
 
-    def recover(self) -> int:
-        """After a crash, release every call that was running then; how many. Call before any call is admitted."""
+    def recover(self, resumed: Collection[str] = ()) -> int:
+        """After a crash, release every call that was running then; how many. Call before any call is admitted.
+
+        What calls of the durable runs ``resumed`` reserved is kept for them: they will be made again.
+        """
         with self._database.write() as tx:
-            lost = ledger.running(tx)
-            for each in lost:
-                ledger.release(tx, each.id, self._clock())
-                self._record_end(tx, Deed.LOST, each)
+            lost = [each for each in ledger.running(tx) if each.run not in resumed]
+            self._lose(tx, lost)
             return len(lost)
+
+    def end_run(self, run: str) -> None:
+        """A durable run has ended: release what a call of it reserved that was never made again."""
+        with self._database.write() as tx:
+            self._lose(tx, [each for each in ledger.running(tx) if each.run == run])
+
+    def compute_spent(self, run: str) -> int:
+        """Pixel-steps that a durable run's calls were let use, whether or not anything limits them."""
+        with self._database.read() as tx:
+            return ledger.compute_spent(tx, run)
 
     def _now(self, holder: str, id: str) -> Chain:
         """The live capability ``id`` of ``holder``. Raises HostFault ``no_such_capability``."""
@@ -308,6 +352,11 @@ class Kernel:
         return chain
 
     # Within a transaction
+
+    def _lose(self, tx: Connection, calls: Sequence[Admission]) -> None:
+        for each in calls:
+            ledger.release(tx, each.id, self._clock())
+            self._record_end(tx, Deed.LOST, each)
 
     def _record(self, tx: Connection, deed: Deed, actor: str, cap: str, **data: Json) -> None:
         self._audit.record(tx, self._clock(), deed, actor, cap, **data)

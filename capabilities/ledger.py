@@ -7,8 +7,9 @@ calls; the database itself holds the first (a CHECK), `charge` rows remember the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from mintaka.capabilities.chain import Chain
 from mintaka.capabilities.limits import CONCURRENT, RATE, Limits, people
@@ -25,6 +26,17 @@ class Admission:
     principal: str
     method: str
     charges: Mapping[str, int]
+    effect: str | None = None
+    """Its name, where a durable run makes it: the same when it is made again."""
+    settled: bool = False
+    """Whether it had ended well before, when it was made under the same name."""
+    outcome: str | None = None
+    """What was kept of how it ended then."""
+
+    @property
+    def run(self) -> str | None:
+        """The durable run that makes it."""
+        return None if self.effect is None else self.effect.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,8 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
             method=admission.method,
             state="running",
             admitted=now,
+            effect=admission.effect,
+            compute=admission.charges.get("compute", 0),
         )
     )
     for unit, amount in {**admission.charges, CONCURRENT: 1}.items():
@@ -78,8 +92,30 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
         tx.execute(insert(charge), rows)
 
 
-def settle(tx: Connection, id: str, spent: Mapping[str, int], now: float) -> None:
-    """Turn what call ``id`` reserved into what it spent, which is no more than that. Raises ValueError otherwise."""
+def known(tx: Connection, effect: str) -> Admission | None:
+    """The call that was admitted under the name ``effect`` before, unless it was released: that is as if it had not."""
+    row = tx.execute(select(invocation).where(invocation.c.effect == effect)).first()
+    if row is None:
+        return None
+    if row.state == "released":
+        tx.execute(update(invocation).where(invocation.c.id == row.id).values(effect=None))
+        return None
+    return _admission(row)
+
+
+def holds(tx: Connection, admission: Admission, charges: Mapping[str, int]) -> bool:
+    """Whether what a running call reserved is what it would reserve now."""
+    held = select(charge.c.unit, charge.c.amount).where(charge.c.invocation == admission.id).distinct()
+    return all(row.amount == charges.get(row.unit) for row in tx.execute(held) if row.unit != CONCURRENT)
+
+
+def settle(tx: Connection, id: str, spent: Mapping[str, int], now: float, outcome: str | None = None) -> None:
+    """Turn what call ``id`` reserved into what it spent, which is no more than that. Raises ValueError otherwise.
+
+    ``outcome`` is kept with it, for whoever makes the call again under the same name.
+    """
+    if outcome is not None:
+        tx.execute(update(invocation).where(invocation.c.id == id).values(outcome=outcome))
     for unit, amount in _finish(tx, id, "settled", now).items():
         actual = 0 if unit == CONCURRENT else spent.get(unit, amount)
         if not 0 <= actual <= amount:
@@ -113,7 +149,19 @@ def publish(tx: Connection, admission: Admission, results: Sequence[Published]) 
 def running(tx: Connection) -> list[Admission]:
     """The calls that were admitted and have not ended; their charges are left out."""
     rows = tx.execute(select(invocation).where(invocation.c.state == "running").order_by(invocation.c.id)).all()
-    return [Admission(row.id, row.cap, row.principal, row.method, {}) for row in rows]
+    return [_admission(row) for row in rows]
+
+
+def compute_spent(tx: Connection, run: str) -> int:
+    """Pixel-steps that the settled calls of a durable run were admitted for."""
+    of_run = invocation.c.effect.startswith(f"{run}/", autoescape=True)
+    total = select(func.sum(invocation.c.compute)).where(of_run, invocation.c.state == "settled")
+    return int(tx.execute(total).scalar() or 0)
+
+
+def _admission(row: Row[Any]) -> Admission:
+    settled = row.state == "settled"
+    return Admission(row.id, row.cap, row.principal, row.method, {}, row.effect, settled, row.outcome)
 
 
 def no_budget(unit: str, cost: int, left: int) -> HostFault:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from mintaka.capabilities.effects import Done
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import MINT
 from mintaka.capabilities.places import Namespace
@@ -31,5 +32,9 @@ class Mint:
         limits: Annotated[dict[str, Any] | None, "How much it may do, {:compute 5 :uses 10}"] = None,
     ) -> CapabilityValue:
         """Make a capability of a type, with restrictions and limits of its own."""
-        minted = use.kernel.mint(use.held.holder, use.held.id, type, Terms(restrictions, limits))
-        return use.run.host(Grant).made(minted)
+        holder, authority, terms = use.held.holder, use.held.id, Terms(restrictions, limits)
+        minted = use.run.host(Grant).once(
+            use.run.effect, lambda: Done.made(use.kernel.mint(holder, authority, type, terms))
+        )
+        assert isinstance(minted, CapabilityValue)
+        return minted

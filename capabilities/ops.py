@@ -1,7 +1,10 @@
 """The words scripts have for capabilities. Everything they look up comes from the run's own grant."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
+from mintaka.capabilities import share_links
+from mintaka.capabilities.effects import Done
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
@@ -11,6 +14,9 @@ from mintaka.runtime.run import Run
 from mintaka.runtime.values import HostObject, Value
 
 FILTERS = ("label", "id")
+
+Given: TypeAlias = Mapping[str, Value] | None
+"""Restrictions or limits, as a script gives them."""
 
 
 @op("get_capability", label="get capability", category="Capabilities")
@@ -22,7 +28,7 @@ def get_capability(run: Run, type: str, filter: dict[str, Value] | None = None) 
     > (typeof (get-capability "diffusers.generate"))
     "capability"
     """
-    return run.host(Grant).find(type, **_filter(filter or {}))
+    return _found(run, type, filter)
 
 
 @op("has_capability", label="has capability", category="Capabilities")
@@ -32,7 +38,7 @@ def has_capability(run: Run, type: str, filter: dict[str, Value] | None = None) 
     > (has-capability "diffusers.generate")
     true
     """
-    return run.host(Grant).find(type, **_filter(filter or {})) is not None
+    return _found(run, type, filter) is not None
 
 
 @op("mint", label="mint", category="Capabilities")
@@ -50,8 +56,11 @@ def mint(
     > (typeof (mint (get-capability "sys.mint") "diffusers.generate" {:max_steps 4}))
     "capability"
     """
-    held = _capability("mint", authority)
-    return run.host(Grant).made(held.kernel.mint(held.holder, held.id, type, Terms(restrictions, limits)))
+
+    def act(held: CapabilityValue, type: str, restrictions: Given, limits: Given) -> Done:
+        return Done.made(held.kernel.mint(held.holder, held.id, type, Terms(restrictions, limits)))
+
+    return _made(run, "mint", act, authority, type, restrictions, limits)
 
 
 @op("delegate", label="delegate", category="Capabilities")
@@ -68,8 +77,11 @@ def delegate(
     > (typeof (delegate (get-capability "diffusers.generate") {:max_width 128} {:uses 3}))
     "capability"
     """
-    held = _capability("delegate", cap)
-    return run.host(Grant).made(held.kernel.delegate(held.holder, held.id, Terms(restrictions, limits)))
+
+    def act(held: CapabilityValue, restrictions: Given, limits: Given) -> Done:
+        return Done.made(held.kernel.delegate(held.holder, held.id, Terms(restrictions, limits)))
+
+    return _made(run, "delegate", act, cap, restrictions, limits)
 
 
 @op("share_capability", label="share capability", category="Capabilities")
@@ -87,10 +99,12 @@ def share_capability(
     > (try (share-capability (get-capability "diffusers.generate") "ben" {} {:uses 3}) message message)
     "nobody is called `ben` here"
     """
-    held = _capability("share_capability", cap)
-    shared = held.kernel.share(held.holder, held.id, to, Terms(restrictions, limits))
-    run.host(Grant).handed_on(held.id, shared.id)
-    return CapabilityValue(held.kernel, held.holder, shared.id, shared.type)
+
+    def act(held: CapabilityValue, to: str, restrictions: Given, limits: Given) -> Done:
+        shared = held.kernel.share(held.holder, held.id, to, Terms(restrictions, limits))
+        return Done(cap=shared.id, type=shared.type, handed_on=(held.id, shared.id))
+
+    return _made(run, "share_capability", act, cap, to, restrictions, limits)
 
 
 @op("give_capability", label="give capability", category="Capabilities")
@@ -100,9 +114,12 @@ def give_capability(run: Run, cap: HostObject, to: str) -> None:
     > (try (give-capability (delegate (get-capability "diffusers.generate")) "ben") message message)
     "nobody is called `ben` here"
     """
-    held = _capability("give_capability", cap)
-    held.kernel.give(held.holder, held.id, to)
-    run.host(Grant).handed_on(held.id)
+
+    def act(held: CapabilityValue, to: str) -> Done:
+        held.kernel.give(held.holder, held.id, to)
+        return Done(handed_on=(held.id,))
+
+    _done(run, "give_capability", act, cap, to)
 
 
 @op("export_capability", label="export capability", category="Capabilities")
@@ -122,10 +139,16 @@ def export_capability(
       (typeof token)
     "string"
     """
-    held = _capability("export_capability", cap)
-    child, token = held.kernel.export(held.holder, held.id, Terms(restrictions, limits))
-    run.host(Grant).handed_on(held.id, child.id)
-    return token
+
+    def act(held: CapabilityValue, restrictions: Given, limits: Given) -> Done:
+        secret = run.host(Grant).effects.secret(run.effect)
+        child, token = held.kernel.export(held.holder, held.id, Terms(restrictions, limits), secret=secret)
+        # A journal is no place for a token: it keeps what the token can be made of again, with a key that is elsewhere.
+        return Done(token if secret is None else run.effect, handed_on=(held.id, child.id))
+
+    told = str(_done(run, "export_capability", act, cap, restrictions, limits))
+    secret = run.host(Grant).effects.secret(told)
+    return told if secret is None else share_links.token_of(secret)
 
 
 @op("redeem_capability", label="redeem capability", category="Capabilities")
@@ -139,8 +162,12 @@ def redeem_capability(run: Run, token: str) -> HostObject:
     "capability"
     """
     grant = run.host(Grant)
-    held = grant.kernel.redeem(grant.holder, token)
-    return CapabilityValue(grant.kernel, grant.holder, held.id, held.type)
+
+    def act() -> Done:
+        held = grant.kernel.redeem(grant.holder, token)
+        return Done(cap=held.id, type=held.type)
+
+    return _host(run.perform_at_once("redeem_capability", [token], lambda _: grant.once(run.effect, act)))
 
 
 @op("revoke_capability", label="revoke capability", category="Capabilities")
@@ -150,8 +177,31 @@ def revoke_capability(run: Run, cap: HostObject) -> int:
     > (revoke-capability (delegate (get-capability "diffusers.generate")))
     1
     """
-    held = _capability("revoke_capability", cap)
-    return held.kernel.revoke(held.holder, held.id)
+    ended = _done(run, "revoke_capability", lambda held: Done(held.kernel.revoke(held.holder, held.id)), cap)
+    assert isinstance(ended, int)
+    return ended
+
+
+def _found(run: Run, type: str, filter: Mapping[str, Value] | None) -> HostObject | None:
+    chosen = _filter(filter or {})
+    found = run.observe(f"capability {type}", lambda: run.host(Grant).find(type, **chosen))
+    return None if found is None else _host(found)
+
+
+def _done(run: Run, op: str, act: Callable[..., Done], cap: HostObject, *args: Value) -> Value:
+    """Do ``act``, given the capability and the arguments, as an effect of the run."""
+    _capability(op, cap)
+
+    return run.perform_at_once(op, [cap, *args], lambda given: run.host(Grant).once(run.effect, lambda: act(*given)))
+
+
+def _made(run: Run, op: str, act: Callable[..., Done], cap: HostObject, *args: Value) -> HostObject:
+    return _host(_done(run, op, act, cap, *args))
+
+
+def _host(value: Value) -> HostObject:
+    assert isinstance(value, HostObject)
+    return value
 
 
 def _capability(op: str, value: HostObject) -> CapabilityValue:

@@ -14,9 +14,14 @@ PREFIX = "mk_"
 
 def make(tx: Connection, cap: str, token_bytes: Callable[[int], bytes], redemptions: int | None) -> str:
     """Keep a new link to capability ``cap``, which can be redeemed so often (None: without end); its token."""
-    token = new_secret(PREFIX, token_bytes)
+    token = token_of(token_bytes(32))
     tx.execute(insert(share_link).values(hash=hashed(token), cap=cap, redemptions=redemptions))
     return token
+
+
+def token_of(secret: bytes) -> str:
+    """The token that is made of 32 secret bytes."""
+    return new_secret(PREFIX, lambda _: secret)
 
 
 def take(tx: Connection, token: str) -> str:

@@ -22,6 +22,7 @@ class Use:
         self.held = held
         self.method = method
         self.run = run
+        self._admissions = 0
 
     @property
     def restrictions(self) -> Restrictions:
@@ -46,9 +47,15 @@ class Use:
         """Do the work of the call within this block: permitted and paid for when it begins, accounted for when it ends.
 
         However the block ends, nothing stays reserved: if it did not settle itself it is settled at what was reserved,
-        and where it raises or is cancelled all is given back.
+        and where it raises or is cancelled all is given back. A call that is made again after a crash, and had been
+        settled before that, is not paid again; where its `Admitted.outcome` was kept it need not be done again either.
         """
-        call = Admitted(self.kernel, self.kernel.admit(self.held.holder, self.held.id, self.method, asked, charges))
+        effect = self.run.effect
+        if effect is not None:
+            self._admissions += 1
+            effect = f"{effect}#{self._admissions}"
+        holder, cap = self.held.holder, self.held.id
+        call = Admitted(self.kernel, self.kernel.admit(holder, cap, self.method, asked, charges, effect))
         try:
             yield call
             call.settle()
@@ -63,24 +70,35 @@ class Admitted:
     def __init__(self, kernel: Kernel, admission: Admission) -> None:
         self._kernel = kernel
         self._admission = admission
-        self._ended = False
+        self._ended = admission.settled
 
     @property
     def id(self) -> str:
         """The call's own name, for the engine and the logs."""
         return self._admission.id
 
+    @property
+    def outcome(self) -> str | None:
+        """What `settle` was told to keep, where this call was made and settled before."""
+        return self._admission.outcome
+
     def is_live(self) -> bool:
         """Whether the capability still lives; a call that finds it dead should stop at once."""
         return self._kernel.is_live(self._admission)
 
-    def settle(self, spent: Mapping[str, int] | None = None, results: Sequence[Published] = ()) -> None:
+    def settle(
+        self,
+        spent: Mapping[str, int] | None = None,
+        results: Sequence[Published] = (),
+        outcome: str | None = None,
+    ) -> None:
         """End the call well and publish its results; units that ``spent`` leaves out are spent as reserved.
 
+        ``outcome`` is kept to be found again where the call is made a second time under the same name.
         Raises HostFault ``no_such_capability`` where the capability was revoked meanwhile.
         """
         if not self._ended:
-            self._kernel.settle(self._admission, spent or {}, results)
+            self._kernel.settle(self._admission, spent or {}, results, outcome)
             self._ended = True
 
     def release(self) -> None:

@@ -186,9 +186,31 @@ MUTANTS = (
     Mutant(
         "a crash keeps what was reserved",
         KERNEL,
-        "                ledger.release(tx, each.id, self._clock())\n                self._record_end(tx, Deed.LOST, each)\n",
-        "                pass\n",
+        "            ledger.release(tx, each.id, self._clock())\n            self._record_end(tx, Deed.LOST, each)\n",
+        "            pass\n",
         f"{IN_KERNEL}::test_a_crash_gives_back_what_was_reserved_and_keeps_what_was_spent",
+    ),
+    Mutant(
+        "a call that was settled before is paid again when it is made again",
+        KERNEL,
+        "            if before is not None and before.settled:\n                return before\n",
+        "            if before is not None and before.settled:\n                before = None\n                effect = None\n",
+        "tests/capabilities/test_runs_that_are_resumed.py::test_a_settled_call_is_not_paid_again",
+    ),
+    Mutant(
+        "a reference in a journal is believed as it stands",
+        "capabilities/references.py",
+        "if kind is not None and hmac.compare_digest(str(seal).encode(), self._seal(kind.name, of).encode()):",
+        "if kind is not None:",
+        "tests/capabilities/test_runs_that_are_resumed.py::test_what_was_changed_in_a_journal_gives_nobody_anything",
+    ),
+    Mutant(
+        "an effect is done again when it is asked for again",
+        "capabilities/effects.py",
+        "            if kept is not None:\n",
+        "            if False:\n",
+        "tests/capabilities/test_runs_that_are_resumed.py"
+        "::test_killed_at_any_point_a_run_ends_the_same_and_does_and_pays_everything_once",
     ),
     Mutant(
         "a stranger may revoke",

@@ -246,6 +246,16 @@ class Run:
         finally:
             self.depth, self.deadline = depth, deadline
 
+    def perform_at_once(self, what: str, args: list[Value], act: Callable[[list[Value]], Value]) -> Value:
+        """`perform` an effect that nothing has to be waited for: in other runs than durable ones, ``act(args)``."""
+        if self.recorder is None:
+            return act(args)
+
+        async def acted(given: list[Value]) -> Value:
+            return act(given)
+
+        return self.perform(what, args, acted)
+
     def observe(self, what: str, read: Callable[[], Value]) -> Value:
         """Look at the world: ``read()``, and in a durable run recorded as ``what`` and the same when it is resumed."""
         return read() if self.recorder is None else self.recorder.observe(what, read)

@@ -7,6 +7,7 @@ in the same place: with one writer at a time on either, a decision that is right
 none is given up as a deadlock.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from sqlite3 import Connection as SqliteConnection
@@ -37,21 +38,35 @@ class Database:
         self._in_memory = isinstance(self._engine.pool, StaticPool)
         self._watch = Watch(self._engine) if self._engine.name == "sqlite" and not self._in_memory else None
         self._written = 0
+        self._writing = threading.local()
         with _told():
             upgrade(self._writer)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that may write: committed when the block ends, rolled back where it raises."""
+        """A transaction that may write: committed when the block ends, rolled back where it raises.
+
+        One within another, of the same thread, is part of that: what is done in several steps is done wholly or not.
+        """
+        outer = self._outer
+        if outer is not None:
+            yield outer
+            return
         try:
             with _told(), self._writer.begin() as connection:
+                self._writing.connection = connection
                 yield connection
         finally:
+            self._writing.connection = None
             self._written += 1
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads; on SQLite, all of it from the same moment."""
+        """A transaction that only reads; on SQLite, all of it from the same moment. Within `write`, part of that."""
+        outer = self._outer
+        if outer is not None:
+            yield outer
+            return
         with _told(), self._engine.begin() as connection:
             yield connection
 
@@ -60,10 +75,19 @@ class Database:
 
         As long as it stays equal, everything that was read since it was asked for first is still so. It costs one read
         without a transaction. PostgreSQL has nothing like it; a database in memory is written to by this object alone.
+        Within `write` it is None.
         """
+        if self._outer is not None:
+            return None  # what it has written is not committed yet
         if self._in_memory:
             return self._written
         return None if self._watch is None else self._watch.version()
+
+    @property
+    def _outer(self) -> Connection | None:
+        """The writing transaction that this thread is in."""
+        outer: Connection | None = getattr(self._writing, "connection", None)
+        return outer
 
     def close(self) -> None:
         """Close every connection. The database can be opened again."""

@@ -7,6 +7,7 @@ principal ── token                          who, and how they sign in
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
 run ── journal                              durable runs, and what each has learnt and done
+effect                                      what durable runs did to capabilities
 """
 
 from sqlalchemy import (
@@ -25,7 +26,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -127,10 +128,15 @@ invocation = Table(
     Column("state", String(20), nullable=False),
     Column("admitted", Double, nullable=False),
     Column("ended", Double),
+    Column("effect", Text),
+    Column("compute", BigInteger, nullable=False, server_default="0"),
+    Column("outcome", Text),
     CheckConstraint("state IN ('running', 'settled', 'released')", name="state"),
     Index("ix_invocation_state", "state"),
+    Index("ix_invocation_effect", "effect", unique=True),
 )
-"""One admitted call of a capability's method."""
+"""One admitted call of a capability's method. ``effect`` is its name where a durable run made it, ``compute`` what it
+reserved of that at most, whether or not anything limits it, and ``outcome``, JSON, what a settled one gave."""
 
 charge = Table(
     "charge",
@@ -179,6 +185,15 @@ asset = Table(
     Column("height", Integer, nullable=False),
 )
 """A published result: the ``number``-th of its invocation, its blob's ``name``, and whose it is."""
+
+effect = Table(
+    "effect",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("run", String(200), nullable=False, index=True),
+    Column("done", Text, nullable=False),
+)
+"""What durable runs that have not ended did to capabilities, by the names of their effects; ``done`` is JSON."""
 
 run = Table(
     "run",

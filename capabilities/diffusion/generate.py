@@ -164,8 +164,11 @@ class Generate(Offers):
         wanted = self._complete(use, prompt, options)
         _afford(wanted, options, {})
         with use.admitted(wanted.asked, {"compute": wanted.pixel_steps, "uses": 1}) as call, told():
-            pictures = await self._engine.text_to_image(wanted.request(call.id), watch(use, call))
-            images = await self._publish(call, wanted, pictures)
+            if call.outcome is not None:
+                images = [Image.from_json(each) for each in json.loads(call.outcome)]
+            else:
+                pictures = await self._engine.text_to_image(wanted.request(call.id), watch(use, call))
+                images = await self._publish(call, wanted, pictures)
         for image in images:
             use.emit("asset", {"call": call.id, "asset": image.asset, "width": image.width, "height": image.height})
         return images[0] if wanted.batch == 1 else images
@@ -182,8 +185,7 @@ class Generate(Offers):
             raise no_such_capability()
         names = [await asyncio.to_thread(self._blobs.put, each.data) for each in pictures]
         kept = list(zip(names, pictures, strict=True))
-        call.settle(results=[Published(name, "image/png", each.width, each.height) for name, each in kept])
-        return [
+        images = [
             Image(
                 asset=name,
                 width=each.width,
@@ -194,6 +196,11 @@ class Generate(Offers):
             )
             for name, each in kept
         ]
+        call.settle(
+            results=[Published(each.asset, "image/png", each.width, each.height) for each in images],
+            outcome=json.dumps([each.to_json() for each in images]),
+        )
+        return images
 
 
 def watch(use: Use, call: Admitted) -> OnStep:
