@@ -26,7 +26,7 @@ from mintaka.lang.kinds import (
 )
 from mintaka.lang.methods import Capabilities, Method, Need
 from mintaka.lang.names import Suggestions
-from mintaka.lang.parameters import Parameter, parameter
+from mintaka.lang.parameters import Parameter
 from mintaka.lang.scopes import Resolved, Variable
 from mintaka.lang.shape import pairs, well_formed
 from mintaka.lang.signatures import Signature
@@ -197,7 +197,8 @@ class Flow:
             case "std.with_timeout":
                 return self._with_timeout(resolved)
             case "std.params":
-                self._parameters(resolved, node)
+                for variable, declared in zip(resolved.parameters, resolved.declared, strict=True):
+                    self._bound(variable, Fact(_declared(declared)))
             case "par.all":
                 self._perhaps(args)
             case "and" | "or" | "guard" | "nullish":
@@ -237,11 +238,6 @@ class Flow:
             message = f"`std.with_timeout` takes a number of seconds, not {named(seconds)}."
             self._report(Code.TYPE, message, resolved.args[0].node.span, before)
         return self._perhaps(resolved.args[1:])[0]
-
-    def _parameters(self, resolved: Resolved, node: Call) -> None:
-        for variable, arg in zip(resolved.parameters, node.args, strict=True):
-            assert isinstance(arg, Literal)
-            self._bound(variable, Fact(_declared(parameter(arg.value))))
 
     def _settled(self, resolved: Resolved) -> Fact:
         """Of the arguments of ``and``, ``or``, ``guard`` and ``nullish`` only the first is certainly evaluated."""

@@ -5,7 +5,7 @@ Each declaration is ``(name type default help)``; without a default the paramete
 parameter would take, or null where leaving it out should be told apart.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeGuard
 
 from mintaka.lang.kinds import article, kind_of
@@ -51,23 +51,23 @@ def parameter(declaration: Data) -> Parameter:
     help_text = rest[1] if len(rest) > 1 else ""
     if not isinstance(help_text, str):
         raise BadDeclaration(f'The help of parameter `{name}` is a text: ({name} type default "What it is for").')
-    declared = _typed(name, kind)
     default = rest[0] if rest else None
+    declared = _typed(name, kind, not rest, default, help_text)
     if default is not None:
         _check_default(declared, default)
-    return replace(declared, required=not rest, default=default, help=help_text)
+    return declared
 
 
-def _typed(name: str, kind: Data) -> Parameter:
-    """A parameter of the type that ``kind`` says, so far without a default."""
+def _typed(name: str, kind: Data, required: bool, default: Data, help: str) -> Parameter:
+    """A parameter of the type that ``kind`` says."""
     if isinstance(kind, str) and kind in TYPES:
-        return Parameter(name, kind, required=True)
+        return Parameter(name, kind, required, default, help)
     if isinstance(kind, list) and len(kind) > 1 and kind[0] == "choice":
-        return Parameter(name, "choice", required=True, choices=tuple(kind[1:]))
+        return Parameter(name, "choice", required, default, help, choices=tuple(kind[1:]))
     if isinstance(kind, list) and len(kind) == 3 and kind[0] in ("int", "number"):
         least, most = kind[1:]
         if _is_number(least) and _is_number(most) and least <= most:
-            return Parameter(name, str(kind[0]), required=True, least=number(least), most=number(most))
+            return Parameter(name, str(kind[0]), required, default, help, number(least), number(most))
         raise BadDeclaration(f"The bounds of parameter `{name}` are two numbers, the lower first: (int 1 50).")
     raise BadDeclaration(
         f"Parameter `{name}` has no type that is known; there are {', '.join(TYPES)}, (int from to), "
@@ -85,7 +85,7 @@ def _check_default(wanted: Parameter, default: Data) -> None:
             raise BadDeclaration(f"The default of parameter `{wanted.name}` is one of its choices: {choices}.")
         return
     kind = kind_of(default)
-    if kind.value != {"int": "number"}.get(wanted.type, wanted.type):
+    if kind != ("number" if wanted.type == "int" else wanted.type):
         given = article(kind.value)
         raise BadDeclaration(
             f"Parameter `{wanted.name}` is of type {wanted.type}, and its default {given}; give one that fits, or null."

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from mintaka.lang.limits import allow_deep_recursion
+from mintaka.lang.parameters import Parameter, parameter
 from mintaka.lang.shape import well_formed
 from mintaka.lang.tree import Call, Literal, Node, children
 
@@ -67,6 +68,8 @@ class Resolved:
     """The functions that the arguments of ``par.all`` are."""
     parameters: tuple[Variable, ...] = ()
     """What ``params`` binds."""
+    declared: tuple[Parameter, ...] = ()
+    """What ``params`` says of each of them."""
     error: Variable | None = None
     """In a ``try``, what ``std.error`` reads in its handler, if it does."""
     declares: tuple[Variable, ...] = ()
@@ -282,8 +285,9 @@ class _Resolver:
         return Resolved(node, (body,), variable, function)
 
     def _params(self, node: Call, scope: _Scope) -> Resolved:
-        names = [str(arg.value[0]) for arg in node.args if isinstance(arg, Literal) and isinstance(arg.value, list)]
-        return Resolved(node, self._all(node.args, scope), parameters=tuple(map(scope.bind, names)))
+        declared = tuple(parameter(arg.value) for arg in node.args if isinstance(arg, Literal))
+        variables = tuple(scope.bind(each.name) for each in declared)
+        return Resolved(node, self._all(node.args, scope), parameters=variables, declared=declared)
 
     def _tasks(self, node: Call, scope: _Scope) -> Resolved:
         functions = tuple(FunctionScope(scope.function) for _ in node.args)

@@ -13,7 +13,7 @@ from mintaka.lang.diagnostics import Code, Diagnostic, SyntaxFault
 from mintaka.lang.forms import FORMS, ArgKind
 from mintaka.lang.limits import MAX_DEPTH, MAX_NODES, allow_deep_recursion
 from mintaka.lang.numbers import number
-from mintaka.lang.spans import Path, Span
+from mintaka.lang.spans import Path, Span, at_path
 
 __all__ = [
     "Call", "Data", "Group", "Literal", "Node", "Span", "check_size", "children", "from_json", "to_json", "too_deep",
@@ -125,6 +125,14 @@ def _write(node: Node) -> Data:
     return [node.op, *[_write(arg) for arg in node.args]]
 
 
+_WITH_DATA = frozenset(
+    name
+    for name, form in FORMS.items()
+    if not {ArgKind.PAIR, ArgKind.NAMES, ArgKind.DATA, ArgKind.PARAMETER}.isdisjoint(form.kinds)
+)
+"""Forms with arguments that are no scripts themselves."""
+
+
 class _Reader:
     """Reads one JSON form, counting what it meets."""
 
@@ -132,9 +140,9 @@ class _Reader:
         self._nodes = 0
 
     def read(self, data: object, path: Path) -> Node:
-        self._count(path)
         if not isinstance(data, list):
-            return Literal(self._data(data, path), Span(path=path))
+            return self._literal(data, path)
+        self._count(path)
         if not data or not isinstance(data[0], str):
             raise SyntaxFault(
                 [
@@ -142,36 +150,41 @@ class _Reader:
                         Code.UNKNOWN_OP,
                         'A call begins with the name of an op, like `["+", 1, 2]`; a list of values is made with '
                         '`list.new`, or quoted: `["std.quote", [1, 2]]`.',
-                        Span(path=path),
+                        at_path(path),
                     )
                 ]
             )
-        form = FORMS.get(data[0])
-        args = [
-            self._argument(form.kind(index) if form else ArgKind.CODE, arg, (*path, index + 1))
-            for index, arg in enumerate(data[1:])
-        ]
-        return Call(data[0], tuple(args), Span(path=path), Span(path=(*path, 0)))
+        places = enumerate(data)
+        op = next(places)[1]
+        if op in _WITH_DATA:
+            args = [self._argument(FORMS[op].kind(index - 1), arg, (*path, index)) for index, arg in places]
+        else:
+            args = [self.read(arg, (*path, index)) for index, arg in places]
+        return Call(op, (*args,), at_path(path), at_path((*path, 0)))
 
     def _argument(self, kind: ArgKind, data: object, path: Path) -> Node:
         if kind is ArgKind.PAIR and isinstance(data, list):
             self._count(path)
-            return Group(tuple(self.read(item, (*path, index)) for index, item in enumerate(data)), Span(path=path))
+            return Group(tuple([self.read(item, (*path, index)) for index, item in enumerate(data)]), at_path(path))
         if kind in (ArgKind.CODE, ArgKind.PAIR, ArgKind.NAME):
             return self.read(data, path)
+        return self._literal(data, path)
+
+    def _literal(self, data: object, path: Path) -> Literal:
         self._count(path)
-        return Literal(self._data(data, path), Span(path=path))
+        value = data if isinstance(data, str) and data.isascii() else self._data(data, path)
+        return Literal(value, at_path(path))
 
     def _data(self, data: object, path: Path) -> Data:
         """A copy of JSON data with numbers as scripts have them."""
+        if isinstance(data, str):
+            return self._text(data, path)
         if data is None or isinstance(data, bool):
             return data
         if isinstance(data, int | float):
             if data != data or data in (float("inf"), float("-inf")):
                 raise self._refused("A number in a script is finite; infinity is `(/ 1 0)`.", path)
             return number(data)
-        if isinstance(data, str):
-            return self._text(data, path)
         if isinstance(data, list):
             return [self._element(item, (*path, index)) for index, item in enumerate(data)]
         if isinstance(data, dict):
@@ -194,7 +207,7 @@ class _Reader:
         if self._nodes > MAX_NODES:
             raise too_large(Span())
         if len(path) > MAX_DEPTH:
-            raise too_deep(Span(path=path[:8]))
+            raise too_deep(at_path(path[:8]))
 
     def _refused(self, message: str, path: Path) -> SyntaxFault:
-        return SyntaxFault([Diagnostic(Code.SYNTAX, message, Span(path=path))])
+        return SyntaxFault([Diagnostic(Code.SYNTAX, message, at_path(path))])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mintaka.lang.numbers import MAX_INTEGER, number
-from mintaka.lang.parameters import Parameter, parameter
+from mintaka.lang.parameters import Parameter
 from mintaka.lang.tree import Data
 from mintaka.runtime.errors import ArityError, HostFault, TypeFault
 from mintaka.runtime.values import HostObject, Value, type_name
@@ -11,14 +11,13 @@ from mintaka.runtime.values import HostObject, Value, type_name
 _WORDS = {"string": "string", "boolean": "boolean", "list": "array", "object": "object", "image": "image"}
 
 
-def bind_parameters(declarations: list[Data], args: Sequence[Value]) -> list[Value]:
-    """One value for each declared parameter.
+def bind_parameters(parameters: Sequence[Parameter], args: Sequence[Value]) -> list[Value]:
+    """One value for each parameter.
 
     Arguments come by position, or by name in a single object whose keys are all names of parameters. Raises
     `ArityError` for a missing or superfluous one, `TypeFault` for one of the wrong type, `HostFault` (``limit``) for
     one out of its bounds or choices.
     """
-    parameters = [parameter(declaration) for declaration in declarations]
     given = _by_name(parameters, args)
     return [_value(wanted, given) for wanted in parameters]
 

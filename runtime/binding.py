@@ -1,6 +1,6 @@
 """What generated code is given: the meter, a few built-in functions, and the ops it names, bound to one run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any
 
@@ -21,11 +21,17 @@ Helper = Callable[..., Any] | object
 
 def bind(program: Program, run: Run) -> list[Helper]:
     """The helpers a program asks for, in its order."""
-    fixed = _fixed(program, run)
-    return [fixed[name] if name in fixed else _op(program, name, run) for name in program.helpers]
+    return [_helper(name, program, run) for name in program.helpers]
 
 
-def _fixed(program: Program, run: Run) -> dict[str, Helper]:
+def _helper(name: str, program: Program, run: Run) -> Helper:
+    if name in _SHARED:
+        return _SHARED[name]
+    make = _OF_A_RUN.get(name)
+    return make(program, run) if make is not None else _op(program, name, run)
+
+
+def _caught(program: Program, run: Run) -> Helper:
     def caught(error: Exception) -> ScriptError:
         """The error as a handler gets it; what ends the run goes on."""
         known = script_error(error, program.sites)
@@ -34,6 +40,10 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
             raise known
         return known
 
+    return caught
+
+
+def _begin_timeout(program: Program, run: Run) -> Helper:
     def begin_timeout(seconds: Value) -> tuple[float, float, float]:
         """Bring the deadline nearer: the one before, the one now, and the seconds."""
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
@@ -42,6 +52,10 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
         run.deadline = min(before, run.now() + seconds)
         return before, run.deadline, seconds
 
+    return begin_timeout
+
+
+def _timed_out(program: Program, run: Run) -> Helper:
     def timed_out(error: Exception, limit: tuple[float, float, float]) -> None:
         """Let an error go on; running out of this very time is one that a script can catch."""
         before, deadline, seconds = limit
@@ -49,13 +63,25 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
             raise HostFault(f"This was not done within {seconds:g} s.", kind="deadline") from None
         raise error
 
+    return timed_out
+
+
+def _end_timeout(program: Program, run: Run) -> Helper:
     def end_timeout(limit: tuple[float, float, float]) -> None:
         run.deadline = limit[0]
 
+    return end_timeout
+
+
+def _together(program: Program, run: Run) -> Helper:
     def together(depth: Depth, tasks: list[Function]) -> list[Value]:
         run.depth = depth
         return run.together([lambda task=task: run.apply(task) for task in tasks])  # type: ignore[misc]
 
+    return together
+
+
+def _afford(program: Program, run: Run) -> Helper:
     allocate, charge = run.meter.allocate, run.meter.charge
 
     def afford(length: int) -> None:
@@ -64,42 +90,7 @@ def _fixed(program: Program, run: Run) -> dict[str, Helper]:
         if length > 1023:
             charge(length >> 10)
 
-    return {
-        "tick": run.meter.tick,
-        "charge": run.charge,
-        "exact": number,
-        "int": int,
-        "float": float,
-        "bool": bool,
-        "str": str,
-        "list": list,
-        "dict": dict,
-        "zip": zip,
-        "type": type,
-        "function": Function,
-        "errors": Exception,
-        "truthy": truthy,
-        "same": same,
-        "len": len,
-        "abs": abs,
-        "append": list.append,
-        "misses": (IndexError, KeyError, TypeError),
-        "ordering": cmp_to_key,
-        "text": lambda value: to_text(value, run.build),
-        "afford": afford,
-        "room": lambda items: run.allocate(len(items)),
-        "items": items,
-        "entries": entries,
-        "not_function": not_function,
-        "caught": caught,
-        "thrown": caught_value,
-        "record": record,
-        "begin_timeout": begin_timeout,
-        "timed_out": timed_out,
-        "end_timeout": end_timeout,
-        "together": together,
-        "parameters": lambda declared: bind_parameters(declared, run.args),
-    }
+    return afford
 
 
 def items(value: Value) -> Sequence[Value]:
@@ -198,3 +189,46 @@ class _Checks:
         parameter = self._op.parameters[min(index, len(self._op.parameters) - 1)]
         message = wrong_argument(self._op.name, parameter.name, named(wanted.kinds), described(value))
         return TypeFault(message, op=self._op.name)
+
+
+_SHARED: Mapping[str, Helper] = {
+    "exact": number,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "list": list,
+    "dict": dict,
+    "zip": zip,
+    "type": type,
+    "function": Function,
+    "errors": Exception,
+    "truthy": truthy,
+    "same": same,
+    "len": len,
+    "abs": abs,
+    "append": list.append,
+    "misses": (IndexError, KeyError, TypeError),
+    "ordering": cmp_to_key,
+    "items": items,
+    "entries": entries,
+    "not_function": not_function,
+    "thrown": caught_value,
+    "record": record,
+}
+"""Helpers that are the same for every run."""
+
+_OF_A_RUN: Mapping[str, Callable[[Program, Run], Helper]] = {
+    "tick": lambda program, run: run.meter.tick,
+    "charge": lambda program, run: run.charge,
+    "text": lambda program, run: lambda value: to_text(value, run.build),
+    "afford": _afford,
+    "room": lambda program, run: lambda items: run.allocate(len(items)),
+    "caught": _caught,
+    "begin_timeout": _begin_timeout,
+    "timed_out": _timed_out,
+    "end_timeout": _end_timeout,
+    "together": _together,
+    "parameters": lambda program, run: lambda: bind_parameters(program.parameters, run.args),
+}
+"""Helpers that work for one run."""

@@ -14,6 +14,7 @@ import marshal
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import astuple
 from functools import cache
 from hashlib import blake2b
 from hmac import compare_digest
@@ -21,6 +22,7 @@ from os import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from mintaka.lang.parameters import Parameter
 from mintaka.lang.spans import Span
 from mintaka.lang.tree import Call, from_json, to_json
 from mintaka.runtime.compiler import Program
@@ -99,12 +101,13 @@ def _dumped(program: Program) -> bytes:
     sites = [(site.op, site.span.line, site.span.column, site.span.end_line, site.span.end_column, site.span.path)
              for site in program.sites]  # fmt: skip
     functions = {name: json.dumps(to_json(made_by)) for name, made_by in program.functions.items()}
-    kept = (program.code, tuple(program.helpers), sites, functions, program.bytes_per_tick, program.digest)
+    parameters = [astuple(each) for each in program.parameters]
+    kept = (program.code, tuple(program.helpers), sites, functions, program.bytes_per_tick, parameters, program.digest)
     return marshal.dumps(kept)
 
 
 def _loaded(body: bytes, ops: OpTable) -> Program:
-    code, helpers, sites, functions, bytes_per_tick, digest = marshal.loads(body)
+    code, helpers, sites, functions, bytes_per_tick, parameters, digest = marshal.loads(body)
     made_by: dict[str, Call] = {}
     for name, form in functions.items():
         call = from_json(json.loads(form))
@@ -116,6 +119,7 @@ def _loaded(body: bytes, ops: OpTable) -> Program:
         sites=tuple(Site(op, Span(*place)) for op, *place in sites),
         functions=made_by,
         bytes_per_tick=bytes_per_tick,
+        parameters=tuple(Parameter(*each) for each in parameters),
         ops=ops,
         digest=digest,
     )

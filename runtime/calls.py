@@ -5,7 +5,6 @@ besides it is only ever called, all calls of the function are known: it *stays h
 types of the arguments it is given, and it is emitted without provision for calls with other numbers of them.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from mintaka.lang.scopes import FunctionScope, Resolution, Resolved, Variable
@@ -40,23 +39,17 @@ class Calls:
 def find_calls(resolution: Resolution, ops: OpTable) -> Calls:
     """Read off a script whose callbacks have been marked by `mintaka.runtime.inlining.inline`."""
     calls = Calls([(resolution.main, resolution.root)])
-    bindings: Counter[Variable] = Counter()
     values: list[Resolved] = []
     definitions: list[tuple[Variable, FunctionScope]] = []
     pending: list[tuple[Resolved, bool]] = [(resolution.root, True)]
     while pending:
         resolved, wanted = pending.pop()
         op, args, variable = resolved.op, resolved.args, resolved.variable
-        if resolved.function is not None:
-            if resolved.inline:
-                bindings.update(resolved.function.parameters)
-            else:
-                calls.functions.append((resolved.function, args[0]))
-        calls.functions.extend(zip(resolved.tasks, args, strict=False))
-        calls.escaping.update(resolved.tasks)
-        bindings.update(resolved.parameters)
-        if variable is not None and op in ("std.let", "std.set", "std.define", "std.for", "std.try"):
-            bindings[variable] += 1
+        if resolved.function is not None and not resolved.inline:
+            calls.functions.append((resolved.function, args[0]))
+        if resolved.tasks:
+            calls.functions.extend(zip(resolved.tasks, args, strict=True))
+            calls.escaping.update(resolved.tasks)
         if op == "std.define" and variable is not None and resolved.function is not None:
             definitions.append((variable, resolved.function))
         elif op == "std.let" and variable is not None and args[0].op == "std.lambda" and args[0].function is not None:
@@ -67,9 +60,10 @@ def find_calls(resolution: Resolution, ops: OpTable) -> Calls:
             continue
         if wanted and (op in ("std.lambda", "std.define") or (op == "std.var" and variable is not None)):
             values.append(resolved)
-        pending.extend(zip(args, _wanted(resolved, ops, calls), strict=True))
+        if args:
+            pending.extend(zip(args, _wanted(resolved, ops, calls), strict=True))
     for variable, function in definitions:
-        if bindings[variable] == 1:
+        if variable.bound == 1:
             calls.known[variable] = function
         else:
             calls.escaping.add(function)

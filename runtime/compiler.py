@@ -15,6 +15,7 @@ from types import CodeType
 
 from mintaka.lang.digest import tree_digest
 from mintaka.lang.limits import allow_deep_recursion
+from mintaka.lang.parameters import Parameter
 from mintaka.lang.scopes import Resolution, resolve
 from mintaka.lang.tree import Call, Node
 from mintaka.runtime.calls import find_calls
@@ -50,6 +51,8 @@ class Program:
     """Name of each Python function → the form it was made by."""
     bytes_per_tick: int
     """Bytes of data that the code may make for a unit of fuel without accounting for them."""
+    parameters: tuple[Parameter, ...]
+    """What the script declares with ``std.params``."""
     ops: OpTable
     digest: str
     """Of the tree it was compiled from (`mintaka.lang.digest.tree_digest`)."""
@@ -74,6 +77,7 @@ def compile_tree(node: Node, ops: OpTable, *, infer: bool = True, resolution: Re
         sites=tuple(emitter.sites),
         functions=emitter.functions,
         bytes_per_tick=emitter.bytes_per_tick,
+        parameters=emitter.parameters,
         ops=ops,
         digest=tree_digest(whole),
     )

@@ -261,15 +261,13 @@ class Conditions(Lattice):
 
     def _settled(self, args: Sequence[Resolved]) -> bool:
         """Whether variables among ``args`` still have the values that they gave: no argument assigns to any."""
-        return not any(self._assigns(arg) for arg in args)
+        return not any(map(self._assigns, [arg for arg in args if arg.args]))
 
     def _assigns(self, resolved: Resolved) -> bool:
         """Whether code gives values to variables of its function."""
-        if not resolved.args and resolved.op not in ("std.set", "std.let"):
-            return False
         known = self._assigning.get(resolved)
         if known is None:
-            known = resolved.op in ASSIGNING or any(self._assigns(arg) for arg in resolved.args)
+            known = resolved.op in ASSIGNING or not self._settled(resolved.args)
             self._assigning[resolved] = known
         return known
 

@@ -103,10 +103,10 @@ class Emitter(Statements):
 
     def _calls_back(self, resolved: Resolved) -> bool:
         """Whether calling ``resolved`` may run other code of the script."""
-        if resolved.op in ("std.apply", "par.all"):
-            return True
         op = self._ops.get(resolved.op)
-        if op is None or not op.takes_run:
+        if op is None:
+            return resolved.op in ("std.apply", "par.all")
+        if not op.takes_run:
             return False
         return op.name in CALL_BACK or not self._ops.standard(op.name)
 

@@ -17,7 +17,6 @@ A script that is not through after `MOST_PASSES` is compiled without types, and 
 from collections.abc import Callable, Iterable, Sequence
 
 from mintaka.lang.numbers import MAX_INTEGER
-from mintaka.lang.parameters import parameter
 from mintaka.lang.scopes import FunctionScope, Resolved, Variable
 from mintaka.lang.tree import Data, Literal
 from mintaka.runtime.calls import Calls
@@ -104,8 +103,12 @@ class Inference(Conditions):
         """The type of a node, which the walk is at."""
         if self._env is None:
             return NOTHING
-        self._open(resolved)
+        if resolved.declares:
+            self._open(resolved)
         if isinstance(resolved.node, Literal):
+            known = self.facts.get(resolved)  # what a pass before found: it cannot change
+            if known is not None:
+                return known
             found = self._literal(resolved)
         else:
             found = self._forms.get(resolved.op, self._op)(resolved)
@@ -238,9 +241,7 @@ class Inference(Conditions):
         return self._visit(resolved.args[1])
 
     def _params(self, resolved: Resolved) -> Type:
-        for arg, variable in zip(resolved.args, resolved.parameters, strict=True):
-            assert isinstance(arg.node, Literal)
-            wanted = parameter(arg.node.value)
+        for arg, variable, wanted in zip(resolved.args, resolved.parameters, resolved.declared, strict=True):
             found = _DECLARED.get(wanted.type, ANY)
             if wanted.type == "int" and wanted.least is not None and wanted.most is not None:
                 found = found.between(int(wanted.least // 1), int(-(-wanted.most // 1)))

@@ -5,7 +5,7 @@ The decision is syntactic and so the same for every compilation: the callback st
 used from there is no longer captured. Fuel and depth stay those of a call: see `mintaka.runtime.callbacks`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 
 from mintaka.lang.scopes import FunctionScope, Resolution, Resolved, Variable, capture
 from mintaka.runtime.ops import OpTable
@@ -16,11 +16,15 @@ CALLBACKS = {"list.map": 2, "list.filter": 2, "list.find": 2, "list.reduce": 3}
 _FUNCTIONS = frozenset({"std.lambda", "std.define", "par.all"})
 """What a ``return`` inside of leaves."""
 
+_USES = frozenset({"std.var", "std.set", "std.error"})
+"""What names a variable that something else makes."""
+
 
 def inline(resolution: Resolution, ops: OpTable) -> None:
     """Mark the lambdas that are written in line, and give their variables to the functions around them."""
     merged: dict[FunctionScope, FunctionScope] = {}
-    for resolved in _nodes(resolution.root):
+    nodes = _nodes(resolution.root)
+    for resolved in nodes:
         if resolved.op in CALLBACKS and _fits(resolved, ops):
             callback = resolved.args[1]
             assert callback.function is not None
@@ -28,7 +32,7 @@ def inline(resolution: Resolution, ops: OpTable) -> None:
             callback.inline = True
             merged[callback.function] = callback.function.outer
     if merged:
-        _rehome(resolution, merged)
+        _rehome(resolution, nodes, merged)
 
 
 def _fits(resolved: Resolved, ops: OpTable) -> bool:
@@ -50,15 +54,14 @@ def leaves(body: Resolved) -> bool:
     return False
 
 
-def _nodes(root: Resolved) -> Iterator[Resolved]:
-    pending = [root]
-    while pending:
-        current = pending.pop()
-        yield current
-        pending.extend(current.args)
+def _nodes(root: Resolved) -> list[Resolved]:
+    nodes = [root]
+    for current in nodes:
+        nodes.extend(current.args)
+    return nodes
 
 
-def _rehome(resolution: Resolution, merged: dict[FunctionScope, FunctionScope]) -> None:
+def _rehome(resolution: Resolution, nodes: Sequence[Resolved], merged: Mapping[FunctionScope, FunctionScope]) -> None:
     """Work out anew who owns and who captures which variable."""
 
     def home(function: FunctionScope) -> FunctionScope:
@@ -67,8 +70,10 @@ def _rehome(resolution: Resolution, merged: dict[FunctionScope, FunctionScope]) 
         return function
 
     functions = {resolution.main}
-    for resolved in _nodes(resolution.root):
-        functions.update(function for function in (resolved.function, *resolved.tasks) if function is not None)
+    for resolved in nodes:
+        functions.update(resolved.tasks)
+        if resolved.function is not None:
+            functions.add(resolved.function)
         for variable in _bound(resolved):
             if variable.owner in merged:
                 variable.owner, variable.in_loop = home(variable.owner), True
@@ -81,26 +86,25 @@ def _rehome(resolution: Resolution, merged: dict[FunctionScope, FunctionScope]) 
     _capture_all(resolution)
 
 
-def _bound(resolved: Resolved) -> Iterator[Variable]:
+def _bound(resolved: Resolved) -> list[Variable]:
     """The variables that a node makes."""
-    yield from resolved.declares
-    yield from resolved.parameters
+    bound = [*resolved.declares, *resolved.parameters]
     if resolved.function is not None:
-        yield from resolved.function.parameters
-    for variable in (resolved.variable, resolved.error):
-        if variable is not None and resolved.op not in ("std.var", "std.set", "std.error"):
-            yield variable
+        bound += resolved.function.parameters
+    if resolved.op not in _USES:
+        bound += [variable for variable in (resolved.variable, resolved.error) if variable is not None]
+    return bound
 
 
 def _capture_all(resolution: Resolution) -> None:
     pending = [(resolution.root, resolution.main)]
     while pending:
         resolved, function = pending.pop()
-        if resolved.op in ("std.var", "std.set", "std.error") and resolved.variable is not None:
+        if resolved.op in _USES and resolved.variable is not None:
             capture(resolved.variable, function, changed=resolved.op == "std.set")
         if resolved.tasks:
             pending.extend(zip(resolved.args, resolved.tasks, strict=True))
         elif resolved.function is not None and not resolved.inline:
             pending.extend((arg, resolved.function) for arg in resolved.args)
-        else:
-            pending.extend((arg, function) for arg in resolved.args)
+        elif resolved.args:
+            pending.extend([(arg, function) for arg in resolved.args])

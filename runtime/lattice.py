@@ -144,7 +144,10 @@ class Lattice:
             element = other.element
         elif other.element is not None and other.element is not element:
             element = self.unite(element, other.element)
-        return Type(one.kinds | other.kinds, low, high, element)
+        kinds = one.kinds | other.kinds
+        if kinds == one.kinds and low == one.low and high == one.high and element is one.element:
+            return one
+        return Type(kinds, low, high, element)
 
     def grown(self, old: Type, more: Type) -> Type:
         """The join of both, widened; remembers whether that is more than ``old``."""

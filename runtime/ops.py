@@ -143,6 +143,9 @@ class OpTable:
             **{name: found.signature for name, found in self.definitions.items()},
         }
         """Name → arity, for `mintaka.lang.checker.check`."""
+        self._standard = frozenset(
+            name for name, found in self._ops.items() if found.function.__module__.startswith(_STANDARD)
+        )
 
     @classmethod
     def of(cls, *modules: ModuleType) -> "OpTable":
@@ -185,8 +188,7 @@ class OpTable:
 
     def standard(self, name: str) -> bool:
         """Whether ``name`` means here what the standard library means by it, which the compiler knows more about."""
-        found = self._ops.get(name)
-        return found is not None and found.function.__module__.startswith(_STANDARD)
+        return name in self._standard
 
     def near(self, name: str) -> str | None:
         """The name a person most likely meant by ``name``."""

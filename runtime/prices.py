@@ -30,13 +30,13 @@ _ARMS = {
 """The first resolved argument that is a block of its own."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Price:
     """What a block costs each time it runs, without the blocks within it."""
 
-    nodes: int = 0
-    applies: bool = False
-    makes: int = 0
+    nodes: int
+    applies: bool
+    makes: int
     """Bytes of data it may make, roughly and without what builtins account for."""
 
     @property
@@ -47,23 +47,22 @@ class Price:
 
 def price(*block: Resolved) -> Price:
     """The price of straight code."""
-    total = Price()
-    pending = list(block)
-    while pending:
-        current = pending.pop()
-        total.nodes += 1
-        op = current.op
-        if isinstance(current.node, Literal):
-            size = _size(current.node.value)
-            total.nodes += size
-            total.makes += size * _BYTES_A_NODE
-        elif isinstance(current.node, Group) or op in _MAKERS:
-            total.makes += _BYTES_A_NODE + 8 * len(current.args)
+    elements, makes, applies = 0, 0, False
+    nodes = list(block)
+    for current in nodes:
+        node, op, args = current.node, current.op, current.args
+        if isinstance(node, Literal):
+            if isinstance(node.value, list | dict):
+                elements += _size(node.value)
+            continue
+        if isinstance(node, Group) or op in _MAKERS:
+            makes += _BYTES_A_NODE + 8 * len(args)
         elif op == "str.concat":
-            total.makes += _BYTES_A_NODE + 8 * SHORT_TEXT * len(current.args)
-        total.applies = total.applies or op == "std.apply"
-        pending.extend(current.args[: _ARMS.get(op, len(current.args))])
-    return total
+            makes += _BYTES_A_NODE + 8 * SHORT_TEXT * len(args)
+        elif op == "std.apply":
+            applies = True
+        nodes.extend(args[: _ARMS[op]] if op in _ARMS else args)
+    return Price(len(nodes) + elements, applies, makes + elements * _BYTES_A_NODE)
 
 
 _MAKERS = frozenset(

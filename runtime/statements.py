@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from mintaka.lang.parameters import Parameter
 from mintaka.lang.scopes import FunctionScope, Resolved
-from mintaka.lang.tree import Data, Literal
+from mintaka.lang.tree import Data
 from mintaka.runtime.callbacks import Callbacks
 from mintaka.runtime.frames import Frame, Signal
 from mintaka.runtime.lattice import LIST
@@ -17,7 +18,7 @@ class Statements(Callbacks):
 
     def __init__(self) -> None:
         super().__init__()
-        self.declarations: list[Data] = []
+        self.parameters: tuple[Parameter, ...] = ()
         """What ``std.params`` declares."""
         self.bytes_per_tick = 0
         """Bytes of data that a unit of fuel can make without accounting for them."""
@@ -200,10 +201,9 @@ class Statements(Callbacks):
         self._do(self._at.try_(body, self._helper("errors"), caught, [told], [end]))
 
     def _params(self, resolved: Resolved, destination: Destination) -> None:
-        declared = [arg.node.value for arg in resolved.args if isinstance(arg.node, Literal)]
-        self.declarations.extend(declared)
+        self.parameters = resolved.declared
         values = self._temporary()
-        self._do(self._at.assign(values, self._at.call(self._helper("parameters"), [self._literal(declared)])))
+        self._do(self._at.assign(values, self._at.call(self._helper("parameters"))))
         for index, variable in enumerate(resolved.parameters):
             self._bind(variable, self._at.item(values, index))
         self._put(self._at.constant(None), destination)

@@ -109,13 +109,14 @@ class Scripts:
 
     def with_parameters(self, script: object, given: Mapping[str, Value]) -> tuple[Program, list[Value]]:
         """A program and the arguments that give its parameters the ``given`` values. Raises `Fault`."""
-        if not declared(self._runnable(script).tree):
+        program = self._compiled(script)
+        if not program.parameters:
             raise Fault(
                 Kind.INVALID_PARAMS,
                 f"This script takes no parameters, and got `{next(iter(given))}`.",
                 hint="Declare them: (params (name type default)).",
             )
-        return self._compiled(script), [dict(given)]
+        return program, [dict(given)]
 
     def _made(self, script: object) -> Program:
         analysis = self._runnable(script)

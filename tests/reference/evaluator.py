@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from mintaka.lang.forms import FORMS
 from mintaka.lang.kinds import named
+from mintaka.lang.parameters import parameter
 from mintaka.lang.tree import Call, Data, Group, Literal, Node
 from mintaka.runtime.arguments import bind_parameters
 from mintaka.runtime.budget import Budget
@@ -247,7 +248,8 @@ class Evaluator:
 
     def _params(self, call: Call, scope: Scope) -> Value:
         declared = [_data(arg) for arg in call.args]
-        for declaration, value in zip(declared, bind_parameters(declared, self.args), strict=True):
+        parameters = [parameter(each) for each in declared]
+        for declaration, value in zip(declared, bind_parameters(parameters, self.args), strict=True):
             assert isinstance(declaration, list)
             scope.show(str(declaration[0])).value = value
         return None
