@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Sequence
 
 from mintaka.lang.scopes import Resolved
-from mintaka.runtime.lattice import INT, LIST, NUMBER, OBJECT, TEXT, Type
+from mintaka.runtime.lattice import BOOLEAN, INT, LIST, NULL, NUMBER, OBJECT, TEXT, Type
 from mintaka.runtime.operations import Operations
 from mintaka.runtime.ops import Op
 from mintaka.runtime.prices import SHORT_TEXT
@@ -127,8 +127,7 @@ class Accesses(Operations):
         other = self._by_op(op, named)
         quick = self._at.subscript(named[0], named[1])
         if not types[1].only(TEXT):
-            is_text = self._at.is_(self._type(named[1]), self._at.name(self._helper("str")))
-            quick = self._at.choose([is_text], quick, other)
+            quick = self._at.choose([self._is(named[1], "str")], quick, other)
         self._attempt([self._stored_in(target, quick)], [self._at.assign(target, other)])
         return self._at.name(target)
 
@@ -141,8 +140,7 @@ class Accesses(Operations):
         other = self._at.do(self._by_op(op, [holder, key, value]))
         quick = self._at.assign_item(holder, key, value)
         if not types[1].only(TEXT):
-            is_text = self._at.is_(self._type(key), self._at.name(self._helper("str")))
-            quick = self._at.if_(is_text, [quick], [other])
+            quick = self._at.if_(self._is(key, "str"), [quick], [other])
         self._attempt([quick], [other])
         return holder
 
@@ -167,7 +165,7 @@ class Accesses(Operations):
             pieces = [pieces[0], rest]
             sizes = pieces
         else:
-            pieces = [self._in_full(piece, found) for piece, found in zip(pieces, types, strict=True)]
+            pieces = [self._in_full(piece, short) for piece, short in parts]
             sizes = [self._at.constant(piece) if isinstance(piece, str) else piece for piece in pieces]
         length = [self._at.call(self._helper("len"), [size]) for size in sizes if not isinstance(size, str)]
         total = length[0]
@@ -187,37 +185,41 @@ class Accesses(Operations):
         if found.only(INT):
             return (str(value.value) if isinstance(value, ast.Constant) else value), True
         named = self._named(value)
+        found = self._narrowed(named, found)
         if found.only(TEXT):
             return named, False
-        text = self._at.call(self._helper("text"), [named])
+        text, short = self._at.call(self._helper("text"), [named]), found.only(NUMBER | BOOLEAN | NULL)
+        if found.kinds & INT:
+            written = named if short else self._at.call(self._helper("str"), [named])
+            text = self._at.choose([self._is(named, "int")], written, text)
         if found.kinds & TEXT:
-            is_text = self._at.is_(self._type(named), self._at.name(self._helper("str")))
-            text = self._at.choose([is_text], named, text)
-        return self._keep(text), False
+            text = self._at.choose([self._is(named, "str")], named, text)
+        return self._keep(text), short
 
-    def _in_full(self, piece: str | Expr, found: Type) -> str | Expr:
-        """A part as a text of its own."""
-        if isinstance(piece, str) or not found.only(INT):
-            return piece
-        return self._keep(self._at.call(self._helper("str"), [piece]))
+    def _in_full(self, piece: str | Expr, short: bool) -> str | Expr:
+        """A part as a text of its own: what is short may still be an integer."""
+        return self._keep(self._at.call(self._helper("str"), [piece])) if isinstance(piece, Expr) and short else piece
 
     def _string(
         self, op: Op, resolved: Resolved, values: Sequence[Expr], types: Sequence[Type], into: str | None, wanted: bool
     ) -> Expr | None:
-        return self._at.call(self._helper("str"), [values[0]]) if types[0].only(INT) else None
+        return self._of_whole(op, values[0], types[0], lambda value: self._at.call(self._helper("str"), [value]))
 
     def _whole(
         self, op: Op, resolved: Resolved, values: Sequence[Expr], types: Sequence[Type], into: str | None, wanted: bool
     ) -> Expr | None:
-        return values[0] if types[0].only(INT) else None
+        return self._of_whole(op, values[0], types[0], lambda value: value)
 
     def _absolute(
         self, op: Op, resolved: Resolved, values: Sequence[Expr], types: Sequence[Type], into: str | None, wanted: bool
     ) -> Expr | None:
-        if not types[0].kinds & INT:
+        return self._of_whole(op, values[0], types[0], lambda value: self._at.call(self._helper("abs"), [value]))
+
+    def _of_whole(self, op: Op, value: Expr, found: Type, quick: Callable[[Expr], Expr]) -> Expr | None:
+        """What ``quick`` makes of an integer; anything else is left to the op."""
+        if not found.kinds & INT:
             return None
-        if types[0].only(INT):
-            return self._at.call(self._helper("abs"), [values[0]])
-        value = self._named(values[0])
-        whole = self._at.is_(self._type(value), self._at.name(self._helper("int")))
-        return self._at.choose([whole], self._at.call(self._helper("abs"), [value]), self._by_op(op, [value]))
+        if found.only(INT):
+            return quick(value)
+        value = self._named(value)
+        return self._at.choose([self._is(value, "int")], quick(value), self._by_op(op, [value]))

@@ -114,16 +114,19 @@ def not_function(value: Value) -> None:
 
 
 def _op(program: Program, helper: str, run: Run) -> Helper:
-    """``op:name`` checks its arguments, ``raw:name`` is for code that has done so itself, ``check:name`` checks one."""
+    """``op:name`` checks its arguments, ``raw:name`` is for code that has done so itself."""
     how, _, name = helper.partition(":")
-    op = program.ops.get(name)
-    if op is None:
-        raise ScriptError(f"There is no op `{name}`.", kind="unknown_op")
-    if how == "check":
-        return _Checks(op).check
+    op = _known(program, name)
     if how == "raw":
         return _raw(op, run) if op.takes_run else op.function
     return _with_run(op, run) if op.takes_run else _without_run(op)
+
+
+def _known(program: Program, name: str) -> Op:
+    op = program.ops.get(name)
+    if op is None:
+        raise ScriptError(f"There is no op `{name}`.", kind="unknown_op")
+    return op
 
 
 def _with_run(op: Op, run: Run) -> Helper:
@@ -221,6 +224,7 @@ _SHARED: Mapping[str, Helper] = {
 _OF_A_RUN: Mapping[str, Callable[[Program, Run], Helper]] = {
     "tick": lambda program, run: run.meter.tick,
     "charge": lambda program, run: run.charge,
+    "check": lambda program, run: lambda name, *given: _Checks(_known(program, name)).check(*given),
     "text": lambda program, run: lambda value: to_text(value, run.build),
     "afford": _afford,
     "room": lambda program, run: lambda items: run.allocate(len(items)),

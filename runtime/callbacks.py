@@ -39,7 +39,15 @@ class Callbacks(Accesses):
     def _priced(self, resolved: Resolved, write: Callable[[], None]) -> None:
         raise NotImplementedError
 
-    def _loop(self, turn: Callable[[], None], block: Sequence[Resolved], item: str | None, items: Expr) -> None:
+    def _loop(
+        self,
+        turn: Callable[[], None],
+        block: Sequence[Resolved],
+        item: str | None,
+        items: Expr,
+        *,
+        within: Sequence[Resolved] = (),
+    ) -> None:
         raise NotImplementedError
 
     def _in_line(self, op: Op, resolved: Resolved) -> Expr:
@@ -91,7 +99,7 @@ class Callbacks(Accesses):
             self._body(parameters, [self._at.name(item)], body, write)
 
         self._do(self._at.assign(result, self._at.array([])))
-        self._loop(turn, [], item, self._turns(items))
+        self._loop(turn, [], item, self._turns(items), within=[body])
         loop = self._frame.body[-1]
         assert isinstance(loop, ast.For)
         # What a comprehension makes is in no variable until it is done, so it may hold nothing that takes memory.
@@ -115,8 +123,12 @@ class Callbacks(Accesses):
 
         self._do(self._at.assign(result, self._at.constant(None)))
         self._loop(
-            lambda: self._body(parameters, [self._at.name(item)], body, write), [], item, self._turns(items)
-        )  # fmt: skip
+            lambda: self._body(parameters, [self._at.name(item)], body, write),
+            [],
+            item,
+            self._turns(items),
+            within=[body],
+        )
         return self._at.name(result)
 
     def _reduce(self, values: Sequence[Expr], parameters: Sequence[Variable], body: Resolved) -> Expr:
@@ -135,7 +147,7 @@ class Callbacks(Accesses):
             else:
                 self._body(parameters[1:], [self._at.name(item)], body, write)
 
-        self._loop(turn, [], item, self._turns(items))
+        self._loop(turn, [], item, self._turns(items), within=[body])
         return self._keep(self._at.name(result))
 
     def _comprehension(self, loop: ast.For, result: str) -> Expr | None:
@@ -189,15 +201,16 @@ class Callbacks(Accesses):
 
     def _comparator(self, name: str, function: FunctionScope, body: Resolved) -> Stmt:
         """A function of two items that pays for its call itself, and takes the depth from around it."""
-        outer = self._frame
+        outer, known = self._frame, self._known
         depth = self._depth()
         self._frame = frame = Frame(depth=self._symbol("d"))
+        self._known = {}
         frame.here = frame.depth
         names = [self._declare(parameter) for parameter in function.parameters]
         frame.parameters = frozenset(names)
         self._do(self._pay())
         frame.body.extend(self._arm(body, RETURN))
-        self._frame = outer
+        self._frame, self._known = outer, known
         if frame.used:
             frame.body.insert(0, self._at.unpack(frame.depth, depth))
         return self._at.function(name, names, self._finished(frame))

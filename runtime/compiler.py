@@ -35,7 +35,7 @@ def emit(resolution: Resolution, ops: OpTable, *, infer: bool = True) -> Emitter
     calls = find_calls(resolution, ops)
     inference = Inference(calls, ops) if infer else None
     done = inference is not None and inference.run()
-    return Emitter(resolution, ops, calls, Facts(ops, inference if done else None))
+    return Emitter(resolution, ops, calls, Facts(resolution, ops, inference if done else None))
 
 
 @dataclass(frozen=True, slots=True)

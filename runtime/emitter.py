@@ -167,14 +167,14 @@ class Emitter(Statements):
         """``and`` and ``or``: a Python operator where no part needs statements, else one ``if`` for each."""
         self._open(resolved)
         pieces: list[tuple[list[Stmt], Expr]] = []
-        always = self._guarded_at
+        always = self._known
         for arg in resolved.args:
             outer, self._frame.body = self._frame.body, []
             value = part(arg)
             pieces.append((self._frame.body, value) if not pieces else self._guarded(self._frame.body, value))
             self._frame.body = outer
-            always = always if len(pieces) > 1 else dict(self._guarded_at)
-        self._guarded_at = always  # what the first part settles; the others may not be evaluated
+            always = always if len(pieces) > 1 else dict(self._known)
+        self._known = always  # what the first part settles; the others may not be evaluated
         self._do(*pieces[0][0])
         if not any(needs for needs, _ in pieces[1:]):
             combine = self._at.all if resolved.op == "and" else self._at.any
@@ -192,13 +192,13 @@ class Emitter(Statements):
 
         Then the whole stays one expression, of whose comparisons CPython makes jumps.
         """
-        checks = {name for helper, name in self.helpers.items() if helper.startswith("check:")}
+        check = self.helpers.get("check")
         guards = []
         for need in needs:
             match need:
                 case ast.If(
                     test=test, body=[ast.Expr(value=ast.Call(func=ast.Name(id=name)) as refuse)], orelse=[]
-                ) if name in checks:
+                ) if name == check:
                     guards.append(self._at.all([test, refuse]))  # a check raises or gives null
                 case _:
                     return needs, value

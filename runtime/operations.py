@@ -66,28 +66,40 @@ class Operations(Writer):
 
     def _guard(self, op: str, index: int, value: Expr, found: Type, kinds: int) -> None:
         """Refuse ``value``, a name, as argument ``index`` of ``op`` unless it is of these kinds."""
+        found = self._narrowed(value, found)
         if found.only(kinds):
             return
-        if self._own(value):
-            if self._guarded_at.get((value.id, kinds), -1) >= self._stored.get(value.id, 0):
-                return
-            self._guarded_at[value.id, kinds] = self._moments
+        if found.kinds & kinds and self._steady(value):
+            self._known[value.id] = (found.kinds & kinds, self._moments)
         if not found.kinds & ~(kinds | NULL):
             tests = [self._at.is_(value, self._at.constant(None))]
         else:
             tests = [self._at.is_not(self._type(value), self._at.name(self._helper(name))) for name in TESTED[kinds]]
-        refuse = self._at.do(self._at.call(self._helper(f"check:{op}"), [self._at.constant(index), value]))
+        place = [self._at.constant(op), self._at.constant(index)]
+        refuse = self._at.do(self._at.call(self._helper("check"), [*place, value]))
         self._do(self._at.if_(self._at.all(tests), [refuse], []))
 
-    def _own(self, value: Expr) -> TypeGuard[ast.Name]:
-        """Whether ``value`` is a variable that only the function at hand gives values to."""
-        if not isinstance(value, ast.Name) or value.id in self._exposed:
-            return False
-        home = self._homes.get(value.id)
-        return home is not None and home.function is self._frame.function
+    def _narrowed(self, value: Expr, found: Type) -> Type:
+        """``found``, what ``value`` can be, as far as guards on every way to here left it."""
+        if self._known and self._steady(value):
+            kinds, moment = self._known.get(value.id, (0, -1))
+            if found.kinds & kinds and moment >= self._stored.get(value.id, 0):
+                return found.narrowed(kinds)
+        return found
+
+    def _steady(self, value: Expr) -> TypeGuard[ast.Name]:
+        """Whether ``value`` is a variable that nothing gives a value while the function at hand is at work, but itself.
+
+        The function around it waits for it, and so do those of other fibers that could see the variable.
+        """
+        return isinstance(value, ast.Name) and value.id not in self._exposed and value.id in self._homes
 
     def _type(self, value: Expr) -> Expr:
         return self._at.call(self._helper("type"), [value])
+
+    def _is(self, value: Expr, kind: str) -> Expr:
+        """Whether ``value`` is of the Python type that the helper ``kind`` is."""
+        return self._at.is_(self._type(value), self._at.name(self._helper(kind)))
 
     def _arithmetic(self, resolved: Resolved, into: str | None) -> Expr | None:
         """``+ - *`` of any number of arguments, ``% /`` of two; ``None`` for what is left to the op."""
@@ -171,23 +183,26 @@ class Operations(Writer):
         value = self._at.name(into)
         if signed:
             test = self._at.any([self._at.compare(ast.LtE(), value, 0), self._at.compare(ast.Gt(), value, MAX_INTEGER)])
-            repaired = self._at.call(self._helper("op:*"), [a, b])
+            repaired = self._at.call(self._helper("raw:*"), [a, b])
         else:
-            test = self._beyond(value, result)
+            counted = name != "*" and (isinstance(a, ast.Constant) or isinstance(b, ast.Constant))
+            test = self._beyond(value, result, counted=counted)
             repaired = self._at.call(self._helper("exact"), [value])
         self._do(self._at.if_(test, [self._at.assign(into, repaired)], []))
         return value
 
-    def _beyond(self, value: Expr, result: Type) -> Expr:
-        """Whether a result is beyond ±2^53. On two sides small ones come first, which CPython compares at once."""
-        if result.low >= -MAX_INTEGER:
-            return self._at.compare(ast.Gt(), value, MAX_INTEGER)
-        if result.high <= MAX_INTEGER:
-            return self._at.compare(ast.Lt(), value, -MAX_INTEGER)
-        sides = [
-            self._at.any([self._at.compare(ast.Gt(), value, limit), self._at.compare(ast.Lt(), value, -limit)])
-            for limit in (_ONE_DIGIT, MAX_INTEGER)
-        ]
+    def _beyond(self, value: Expr, result: Type, *, counted: bool) -> Expr:
+        """Whether a result is beyond ±2^53.
+
+        Small ones come first, which CPython compares at once, on two sides and where it is ``counted``: what a constant
+        is added to is mostly a counter.
+        """
+        over, under = result.high > MAX_INTEGER, result.low < -MAX_INTEGER
+        limits = (_ONE_DIGIT, MAX_INTEGER) if counted or (over and under) else (MAX_INTEGER,)
+        sides = []
+        for limit in limits:
+            above, below = self._at.compare(ast.Gt(), value, limit), self._at.compare(ast.Lt(), value, -limit)
+            sides.append(self._at.any([above] * over + [below] * under))
         return self._at.all(sides)
 
     def _division(self, name: str, values: Sequence[Expr], types: Sequence[Type]) -> Expr:
@@ -195,7 +210,7 @@ class Operations(Writer):
         tests = []
         for value, found in ((a, types[0]), (b, types[1])):
             if not found.only(INT):
-                tests.append(self._at.is_(self._type(value), self._at.name(self._helper("int"))))
+                tests.append(self._is(value, "int"))
         if name == "%" and types[0].low < 0:
             tests.append(self._at.compare(ast.GtE(), a, 0))
         if types[1].low < 1:
@@ -221,8 +236,8 @@ class Operations(Writer):
         return self._at.all([self._at.compare(ORDER[resolved.op](), a, b) for a, b in pairwise(named)])
 
     def _equality(self, name: str, args: Sequence[Resolved], types: Sequence[Type]) -> Expr:
-        a, b = self._all(args)
-        equal = self._equal(a, b, *types)
+        a, b = values = self._all(args)
+        equal = self._equal(a, b, *map(self._narrowed, values, types))
         if name == "==":
             return equal
         if isinstance(equal, ast.Compare) and isinstance(equal.ops[0], ast.Eq | ast.Is):
@@ -244,7 +259,12 @@ class Operations(Writer):
                 return self._at.all([self._at.equal(a, b), boolean])
         if not (first.kinds | second.kinds) & (CONTAINER | HOST) and not _mixes(first, second):
             return self._at.equal(a, b)
-        return self._at.call(self._helper("same"), [a, b])
+        a, b = map(self._named, (a, b))
+        told = self._at.call(self._helper("same"), [a, b])
+        if not first.kinds & second.kinds & INT:
+            return told
+        whole = [self._is(value, "int") for value, found in ((a, first), (b, second)) if not found.only(INT)]
+        return self._at.choose(whole, self._at.equal(a, b), told)
 
     def _named(self, value: Expr) -> Expr:
         """``value`` as a name or a constant, to be used more than once."""

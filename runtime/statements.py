@@ -68,11 +68,22 @@ class Statements(Callbacks):
         else:
             write()
 
-    def _loop(self, turn: Callable[[], None], block: Sequence[Resolved], item: str | None, items: Expr) -> None:
-        """``for _ in items: turn``; the first element of each turn is the tick that pays for it."""
+    def _loop(
+        self,
+        turn: Callable[[], None],
+        block: Sequence[Resolved],
+        item: str | None,
+        items: Expr,
+        *,
+        within: Sequence[Resolved] = (),
+    ) -> None:
+        """``for _ in items: turn``; the first element of each turn is the tick that pays for it.
+
+        ``block`` is the code of a turn that is paid for here, ``within`` other code of it.
+        """
 
         def write() -> None:
-            self._guarded_at.clear()  # a turn may come from the end of the one before
+            self._forget([*block, *within])  # a turn may come from the end of the one before
             cost = price(*block)
             self.bytes_per_tick = max(self.bytes_per_tick, cost.makes)
             self._charge(cost.extra)
@@ -92,12 +103,13 @@ class Statements(Callbacks):
 
     def _function(self, name: str, function: FunctionScope, body: Resolved, boxes: Sequence[str]) -> Stmt:
         """A function of the script."""
-        outer = self._frame
+        outer, known = self._frame, self._known
         self._frame = frame = Frame(depth=self._symbol("d"))
+        self._known = {}
         names = [self._declare(parameter) for parameter in function.parameters]
         frame.parameters = frozenset(names)
         frame.body = self._arm(body, RETURN)
-        self._frame = outer
+        self._frame, self._known = outer, known
         return self._at.function(
             name,
             [passed(frame.depth), *names],

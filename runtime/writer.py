@@ -53,8 +53,8 @@ class Writer:
         self._moments = 0
         self._stored: dict[str, int] = {}
         """Name of a variable → the moment of writing at which it was last given a value."""
-        self._guarded_at: dict[tuple[str, int], int] = {}
-        """Name of a variable and kinds → the moment at which a guard on the way to here found it of these kinds."""
+        self._known: dict[str, tuple[int, int]] = {}
+        """Name of a variable → the kinds that guards on the way to here left of it, and the moment of the last."""
         self._exposed: set[str] = set()
         """Names of variables that other functions give values to."""
         self._homes: dict[str, Frame] = {}
@@ -203,11 +203,11 @@ class Writer:
 
     def _block(self, write: Callable[[], None]) -> list[Stmt]:
         """The statements that ``write`` emits."""
-        outer, guarded = self._frame.body, self._guarded_at
-        self._frame.body, self._guarded_at = [], dict(guarded)
+        outer, known = self._frame.body, self._known
+        self._frame.body, self._known = [], dict(known)
         write()
         statements, self._frame.body = self._frame.body, outer
-        self._guarded_at = guarded  # code behind the block may be reached without it
+        self._known = known  # code behind the block may be reached without it
         return statements
 
     def _deeper(self, write: Callable[[], None], destination: Destination, *, blocks: int) -> list[Stmt]:
@@ -218,6 +218,15 @@ class Writer:
         statements = self._block((lambda: self._part(destination, write)) if cut else write)
         frame.blocks -= blocks
         return statements
+
+    def _forget(self, code: Sequence[Resolved]) -> None:
+        """Drop what guards told of variables that ``code``, which may have run before, gives values to."""
+        pending = list(code) if self._known else []
+        while pending:
+            current = pending.pop()
+            pending.extend(current.args)
+            if current.variable is not None and current.op != "std.var":
+                self._known.pop(self._names.get(current.variable, ""), None)
 
     def _part(self, destination: Destination, write: Callable[[], None]) -> None:
         """Emit a block as an inner function and call it."""

@@ -110,6 +110,31 @@ SUBTLE = [
     "[(try (f 1) e e) (seq (define f [a] a) 1)]",
     "(let v 0) (list.map [1 2] (lambda [x] (seq (set v (+ v x)) v)))",
     "[(% -7 3) (% 7 -3) (% 7 0) (/ 0 5) (/ 7 2) (/ -6 3) (/ 5 0)]",
+    # what a test told of a variable holds in one call of a function, and while nothing gives the variable a value
+    '(let v (arg 0)) (+ v 1) (define f [] (try (+ v 1) e e)) (set v "a") (f)',
+    '(let v (arg 0)) (define f [] (+ v 1)) (f) (set v "a") (try (f) e e)',
+    '(let v (arg 0)) (+ v 1) (list.sort [2 1] (lambda [a b] (seq (set v "a") (- a b)))) (try (+ v 1) e e)',
+    '(let v (arg 0)) (+ v 1) (list.map [1 2] (lambda [x] (seq (let t (try (+ v x) e e)) (set v "a") t)))',
+    "(let v (arg 0)) (+ v 1) (let n 0) (while (< n 9) (seq (set n (+ n v)) (for m [1 2] (set v (/ v m))))) n",
+    '(let n 0) (let v (arg 0)) (try (while (< n v) (seq (set n (+ n 1)) (if (== n 2) (set v "a")))) e e)',
+    '(define f [v] (while (< v 9) (set v (if (> v 5) "a" (+ v 1))))) (try (f (arg 0)) e e)',
+    "(let v (arg 5)) (try (+ v 1) e 0) (try (list.len v) e e)",
+    # a variable is of the kinds of all that is bound to it
+    '(let x 1) (define f [] (set x "a")) (f) (try (+ x 1) e e)',
+    '(list.reduce [1 "a"] (lambda [a x] (seq (set a x) (str.concat a 1))) 0)',
+    "(list.reduce [1 2] (lambda [a x] (seq (set a null) (+ x 1))) 0)",
+    "(try (list.reduce [] (lambda [a x] (+ x 1)) null) e e)",
+    "(define g [] (+ y 1)) (let told (try (g) e e)) (let y 5) [told (g)]",
+    '(let x 1) (for i [1 2] (let x "a")) (let x (+ x 1)) x',
+    "(let f (lambda [] 1)) (set f 2) (try (f) e e)",
+    '(for x [1 "a"] (set x (+ 1 2)))',
+    '(let e 1) (try (throw "a") e (str.concat e 1))',
+    # values of any kind, compared and written
+    "(let all [null false 0 1 true 1.0 -0.0 '(1) {}]) (list.map all (lambda [a] (list.map all (lambda [b] (== a b)))))",
+    '(list.map [1 -2 2.5 true "x" null] (lambda [x] (try [(math.abs x) (math.floor x) (std.string x)] e e)))',
+    "(list.map [1 -2 2.5 -0.0 1e21 1e-7] (lambda [x] [(str.concat (- x 0) x) (str.concat x (* x 1) (% x 2))]))",
+    '(let t (str.repeat "a" 200)) (list.map [1 0.5] (lambda [x] [(str.concat (+ x 1) t) (str.concat t (+ x 1))]))',
+    "(list.map [1 9007199254740992 -9007199254740992 0.5] (lambda [x] [(+ x 1) (- x 1) (+ 1 x) (* x -1) (* x 0)]))",
 ]  # fmt: skip
 
 
