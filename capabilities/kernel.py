@@ -19,7 +19,7 @@ from mintaka.capabilities.chains import Chains
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.ledger import Admission, Published
 from mintaka.capabilities.order import Empty, Json
-from mintaka.capabilities.principals import PrincipalKind
+from mintaka.capabilities.principals import PrincipalKind, Token, issue
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.restrictions import nothing_left
 from mintaka.capabilities.rows import Rows
@@ -30,9 +30,6 @@ from mintaka.storage.schema import asset, cap
 
 MINT = "sys.mint"
 """The type whose holder may make capabilities that were not delegated from any other."""
-
-MAX_DEPTH = 32
-"""How many delegations may lie between a capability and its root."""
 
 
 class Kernel:
@@ -119,7 +116,7 @@ class Kernel:
         """
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
-            id = self._child(tx, chain, holder, terms)
+            id = self._narrower(tx, chain, holder, terms)
             self._record(tx, Deed.DELEGATED, holder, id, of=cap)
             return Held(self._rows.live(tx, holder, id))
 
@@ -134,7 +131,7 @@ class Kernel:
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
             self._may_give(tx, chain, to)
-            id = self._child(tx, chain, to, terms)
+            id = self._narrower(tx, chain, to, terms)
             self._record(tx, Deed.SHARED, holder, id, of=cap, to=to)
             return Held(self._rows.read(tx, id))
 
@@ -166,16 +163,10 @@ class Kernel:
         redeemed, without end where it is None; ``secret``, 32 bytes, is what the token is made of instead of random
         ones. Raises what `share` raises.
         """
-        if redemptions is not None and redemptions < 1:
-            raise HostFault(
-                "a link can be redeemed once or more",
-                kind="invalid_params",
-                hint="leave it out for any number of times",
-            )
         with self._database.write() as tx:
             chain = self._rows.live(tx, holder, cap)
             chain.permit({"no_give": True})
-            id = self._child(tx, chain, holder, terms)
+            id = self._narrower(tx, chain, holder, terms)
             self._record(tx, Deed.EXPORTED, holder, id, of=cap)
             child, random = Held(self._rows.live(tx, holder, id)), self._token_bytes
             return child, share_links.make(tx, child.id, random if secret is None else lambda _: secret, redemptions)
@@ -186,12 +177,20 @@ class Kernel:
         Raises HostFault ``no_such_capability`` for a token that is unknown, used up, expired or taken back.
         """
         with self._database.write() as tx:
-            chain = self._rows.read(tx, share_links.take(tx, token))
-            link = chain.leaf
-            # That it may be handed on was decided when the link was made; `no_delegate` binds those who redeem it.
-            id = self._add(tx, chain, redeemer, AS_IT_IS)
-            self._record(tx, Deed.REDEEMED, redeemer, id, of=link.id)
-            return Held(self._rows.live(tx, redeemer, id))
+            return self._redeem(tx, self._linked(tx, token), redeemer, token)
+
+    def open_link(self, token: str) -> tuple[Held, Token, str]:
+        """Make a new guest who holds what a share link gives: that, their token, and its secret, told this once.
+
+        It is one transaction that reads before it writes: a link that gives nothing leaves no trace.
+        Raises HostFault ``no_such_capability``, as `redeem` does.
+        """
+        with self._database.write() as tx:
+            chain = self._linked(tx, token)
+            guest = f"guest-{self._token_bytes(8).hex()}"
+            self._rows.introduce(tx, guest, PrincipalKind.GUEST)
+            held = self._redeem(tx, chain, guest, token)
+            return held, *issue(tx, guest, "share link", self._clock(), held.expires, self._token_bytes)
 
     # Taking them back
 
@@ -273,7 +272,8 @@ class Kernel:
         Raises HostFault ``no_such_capability``, ``denied``, ``no_budget``.
         """
         admission = Admission(self._rows.new_id("i_"), id, holder, method, dict(charges), effect)
-        with self._database.write() as tx:
+        # A power cut ends the call as well, and `recover` then gives back what it reserved: nothing to wait for.
+        with self._database.write(flushed=False) as tx:
             before = None if effect is None else ledger.known(tx, effect)
             if before is not None and before.settled:
                 return before
@@ -317,7 +317,7 @@ class Kernel:
 
     def release(self, admission: Admission) -> None:
         """End a call that failed or was cancelled: give back all it reserved."""
-        with self._database.write() as tx:
+        with self._database.write(flushed=False) as tx:  # as `recover` would
             ledger.release(tx, admission.id, self._clock())
             self._record_end(tx, Deed.FAILED, admission)
 
@@ -364,27 +364,26 @@ class Kernel:
     def _record_end(self, tx: Connection, deed: Deed, call: Admission, **data: Json) -> None:
         self._record(tx, deed, call.principal, call.cap, call=call.id, method=call.method, **data)
 
-    def _child(self, tx: Connection, chain: Chain, holder: str, terms: Terms) -> str:
+    def _linked(self, tx: Connection, token: str) -> Chain:
+        """The capability whose children a share link's token gives."""
+        return self._rows.read(tx, share_links.find(tx, token))
+
+    def _redeem(self, tx: Connection, chain: Chain, redeemer: str, token: str) -> Held:
+        share_links.redeemed(tx, token)
+        # That it may be handed on was decided when the link was made; `no_delegate` binds those who redeem it.
+        id = self._rows.insert_child(tx, chain, self.registry.get(chain.leaf.type), AS_IT_IS, redeemer)
+        self._record(tx, Deed.REDEEMED, redeemer, id, of=chain.leaf.id)
+        return Held(self._rows.live(tx, redeemer, id))
+
+    def _narrower(self, tx: Connection, chain: Chain, holder: str, terms: Terms) -> str:
         """Write a narrower child of the chain's end, which may be handed on, for ``holder``; its id."""
         chain.permit({"no_delegate": True})
+        kind = self.registry.get(chain.leaf.type)
         try:
-            chain.effective.meet(terms.own(self.registry.get(chain.leaf.type)))
+            chain.effective.meet(terms.own(kind))
         except Empty as empty:
             raise nothing_left(chain.leaf.type, str(empty)) from None
-        return self._add(tx, chain, holder, terms)
-
-    def _add(self, tx: Connection, chain: Chain, holder: str, terms: Terms) -> str:
-        """Write a child of the chain's end, held by ``holder`` and issued by who holds the parent; its id."""
-        parent = chain.leaf
-        if parent.depth >= MAX_DEPTH:
-            raise HostFault(
-                f"a capability can be delegated {MAX_DEPTH} times in a row",
-                kind="limit",
-                hint="delegate one that is nearer to the root",
-                data={"limit": "depth", "value": MAX_DEPTH},
-            )
-        kind, depth = self.registry.get(parent.type), parent.depth + 1
-        return self._rows.insert(tx, kind, terms, holder=holder, issuer=parent.holder, parent=parent.id, depth=depth)
+        return self._rows.insert_child(tx, chain, kind, terms, holder)
 
     def _may_give(self, tx: Connection, chain: Chain, to: str) -> None:
         chain.permit({"no_give": True})

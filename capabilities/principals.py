@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mintaka.capabilities.secrets import hashed, new_secret
 from mintaka.runtime.errors import HostFault
@@ -59,6 +59,16 @@ class Token:
         return asdict(self)
 
 
+def issue(
+    tx: Connection, name: str, called: str, now: float, expires: float | None, token_bytes: Callable[[int], bytes]
+) -> tuple[Token, str]:
+    """Make a token for principal ``name`` within a transaction; see `Principals.issue`."""
+    secret = new_secret(PREFIX, token_bytes)
+    made = Token(f"t_{token_bytes(8).hex()}", name, called, now, expires, None)
+    tx.execute(insert(token).values(**asdict(made), hash=hashed(secret)))
+    return made, secret
+
+
 class Principals:
     """The principals of ``database``. ``clock`` gives seconds since the epoch, ``token_bytes(n)`` n random bytes."""
 
@@ -85,15 +95,6 @@ class Principals:
             tx.execute(insert(principal).values(name=name, kind=kind.value, created=made.created))
         return made
 
-    def create_guest(self) -> Principal:
-        """Make a guest, whose name nobody can guess."""
-        return self.create(f"guest-{self._token_bytes(8).hex()}", PrincipalKind.GUEST)
-
-    def remove(self, name: str) -> None:
-        """Take back a principal who never held anything."""
-        with self._database.write() as tx:
-            tx.execute(delete(principal).where(principal.c.name == name))
-
     def everybody(self) -> list[Principal]:
         """Every principal, the oldest first."""
         with self._database.read() as tx:
@@ -105,13 +106,10 @@ class Principals:
 
         Raises HostFault ``invalid_params`` where nobody has that name.
         """
-        secret = new_secret(PREFIX, self._token_bytes)
-        made = Token(f"t_{self._token_bytes(8).hex()}", name, called, self._clock(), expires, None)
         with self._database.write() as tx:
             if tx.execute(select(principal.c.name).where(principal.c.name == name)).first() is None:
                 raise HostFault(f"nobody is called `{name}` here", kind="invalid_params", hint="check the name")
-            tx.execute(insert(token).values(**asdict(made), hash=hashed(secret)))
-        return made, secret
+            return issue(tx, name, called, self._clock(), expires, self._token_bytes)
 
     def token(self, secret: str) -> Token | None:
         """The token that ``secret`` is, or None where there is none, or none any more. Notes that it was used."""

@@ -19,6 +19,9 @@ from mintaka.capabilities.terms import Terms
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.schema import cap, principal
 
+MAX_DEPTH = 32
+"""How many delegations may lie between a capability and its root."""
+
 MOST_COUNTED = 1000
 """Where counting what a revocation ends stops: taking back a tree of any size is quick."""
 
@@ -122,6 +125,23 @@ class Rows:
         tx.execute(insert(cap).values(**row, mac=seal(self._key, row, limits)))
         ledger.open_accounts(tx, str(row["id"]), limits)
         return str(row["id"])
+
+    def insert_child(self, tx: Connection, chain: Chain, kind: CapabilityType, terms: Terms, holder: str) -> str:
+        """Write a child of the chain's end, held by ``holder`` and issued by who holds the parent; its id.
+
+        Raises HostFault ``limit`` where the chain is as long as it may be.
+        """
+        parent = chain.leaf
+        if parent.depth >= MAX_DEPTH:
+            raise HostFault(
+                f"a capability can be delegated {MAX_DEPTH} times in a row",
+                kind="limit",
+                hint="delegate one that is nearer to the root",
+                data={"limit": "depth", "value": MAX_DEPTH},
+            )
+        return self.insert(
+            tx, kind, terms, holder=holder, issuer=parent.holder, parent=parent.id, depth=parent.depth + 1
+        )
 
     def move(self, tx: Connection, chain: Chain, to: str) -> None:
         """Make ``to`` the holder of the chain's end, which is sealed anew."""

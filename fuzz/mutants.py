@@ -121,6 +121,13 @@ MUTANTS = (
         f"{IN_KERNEL}::test_a_row_that_is_edited_after_it_was_read_is_dead_too",
     ),
     Mutant(
+        "a revocation does not wait for the disk",
+        KERNEL,
+        "        with self._database.write() as tx:\n            chain = self._rows.read(tx, id)\n",
+        "        with self._database.write(flushed=False) as tx:\n            chain = self._rows.read(tx, id)\n",
+        f"{IN_KERNEL}::test_everything_but_what_a_restart_takes_back_anyway_waits_for_the_disk",
+    ),
+    Mutant(
         "a namespace is a beginning of letters, not of whole segments",
         "capabilities/places.py",
         'return tuple(asked.split("."))[: len(bound)] == bound',
@@ -229,8 +236,8 @@ MUTANTS = (
     Mutant(
         "what may not be given is exported as a link",
         KERNEL,
-        '            chain.permit({"no_give": True})\n            id = self._child',
-        "            id = self._child",
+        '            chain.permit({"no_give": True})\n            id = self._narrower',
+        "            id = self._narrower",
         HISTORIES,
     ),
     Mutant(

@@ -98,7 +98,7 @@ class Application:
         self._jobs = Jobs(powers, settings.limits, faults, publisher.publish)
         dispatcher = Dispatcher(
             ScriptMethods(scripts, self._jobs, self._kernel, wire),
-            SessionMethods(tokens, principals, self._kernel, self._sessions, powers),
+            SessionMethods(tokens, self._kernel, self._sessions, powers),
             PrincipalMethods(principals, self._kernel, self._sessions, powers),
             JobMethods(self._jobs, wire),
             CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0]),

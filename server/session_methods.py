@@ -7,7 +7,6 @@ from pydantic import Field
 from mintaka.capabilities import share_links
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.kernel import Kernel
-from mintaka.capabilities.principals import Principals
 from mintaka.runtime.errors import HostFault
 from mintaka.server.connection import POLICY_VIOLATION, Caller, Connection, Reply
 from mintaka.server.errors import Fault, Kind
@@ -26,11 +25,8 @@ class AuthParams(Params):
 class SessionMethods:
     """``auth`` and ``ping``."""
 
-    def __init__(
-        self, tokens: Tokens, principals: Principals, kernel: Kernel, sessions: Sessions, powers: ServerPowers
-    ) -> None:
+    def __init__(self, tokens: Tokens, kernel: Kernel, sessions: Sessions, powers: ServerPowers) -> None:
         self._tokens = tokens
-        self._principals = principals
         self._kernel = kernel
         self._sessions = sessions
         self._powers = powers
@@ -65,16 +61,13 @@ class SessionMethods:
                 Kind.INVALID_REQUEST,
                 "This connection is signed in already. Take what the link gives with capabilities.redeem.",
             )
-        guest = self._principals.create_guest()
         try:
-            held = self._kernel.redeem(guest.name, token)
+            held, kept, secret = self._kernel.open_link(token)
         except HostFault:
-            self._principals.remove(guest.name)
             raise await self._refused(
                 connection, "That link gives nothing any more: it was used up, has expired or was taken back."
             ) from None
-        kept, secret = self._principals.issue(guest.name, "share link", held.expires)
-        return Reply({**self._begin(connection, SignedIn(guest.name, kept.id)), "token": secret})
+        return Reply({**self._begin(connection, SignedIn(held.holder, kept.id)), "token": secret})
 
     def _begin(self, connection: Connection, signed: SignedIn) -> dict[str, object]:
         """Make the connection a session of who signed in."""

@@ -1,10 +1,10 @@
 """The one database: a SQLAlchemy Core engine that is migrated when it is opened.
 
-On SQLite it runs in WAL mode with foreign keys enforced and every commit flushed to the disk: a commit that returned
-survives a power cut, as a revocation must. A writer takes the lock when its transaction begins, so that what it reads
-is still so when it writes; a second writer waits for ``busy_s`` seconds. On PostgreSQL a writer takes an advisory lock
-in the same place: with one writer at a time on either, a decision that is right on the one is right on the other, and
-none is given up as a deadlock.
+On SQLite it runs in WAL mode with foreign keys enforced and commits flushed to the disk: one that returned survives a
+power cut, as a revocation must. What a restart takes back anyway need not wait for that (`Database.write`). A writer
+takes the lock when its transaction begins, so that what it reads is still so when it writes; a second writer waits for
+``busy_s`` seconds. On PostgreSQL a writer takes an advisory lock in the same place: with one writer at a time on
+either, a decision that is right on the one is right on the other, and none is given up as a deadlock.
 """
 
 import threading
@@ -21,6 +21,7 @@ from mintaka.storage.migration import upgrade
 from mintaka.storage.watch import Watch
 
 _WRITES = "mintaka_writes"
+_HASTY = "mintaka_does_not_wait_for_the_disk"
 _WRITERS_LOCK = 0x6D696E74616B61
 """The number of PostgreSQL's advisory lock: "mintaka" in ASCII."""
 
@@ -35,6 +36,7 @@ class Database:
     def __init__(self, url: str, *, busy_s: float = 10.0) -> None:
         self._engine = _engine(url, busy_s)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._hasty_writer = self._engine.execution_options(**{_WRITES: True, _HASTY: True})
         self._in_memory = isinstance(self._engine.pool, StaticPool)
         self._watch = Watch(self._engine) if self._engine.name == "sqlite" and not self._in_memory else None
         self._written = 0
@@ -43,17 +45,21 @@ class Database:
             upgrade(self._writer)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, flushed: bool = True) -> Iterator[Connection]:
         """A transaction that may write: committed when the block ends, rolled back where it raises.
 
         One within another, of the same thread, is part of that: what is done in several steps is done wholly or not.
+
+        One that is not ``flushed`` is at once what everybody reads, and survives the end of this process, but does not
+        wait for the disk: a power cut may take it back, unless a flushed one was committed after it. It is for what a
+        restart would take back anyway.
         """
         outer = self._outer
         if outer is not None:
             yield outer
             return
         try:
-            with _told(), self._writer.begin() as connection:
+            with _told(), (self._writer if flushed else self._hasty_writer).begin() as connection:
                 self._writing.connection = connection
                 yield connection
         finally:
@@ -118,13 +124,18 @@ def _prepare(connection: SqliteConnection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get(_WRITES):  # what a pooled connection did last says nothing of what it does now
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if options.get(_HASTY) else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
 
 
 def _begin_in_turn(connection: Connection) -> None:
-    if connection.get_execution_options().get(_WRITES):
+    options = connection.get_execution_options()
+    if options.get(_WRITES):
         connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
+    if options.get(_HASTY):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
 
 
 @contextmanager

@@ -1,16 +1,18 @@
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select, update
 
 from mintaka.capabilities.chains import seal
-from mintaka.capabilities.kernel import MAX_DEPTH, Kernel
+from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.ledger import Published
 from mintaka.capabilities.limits import MEGA, Limits
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.registry import Registry
+from mintaka.capabilities.rows import MAX_DEPTH
 from mintaka.capabilities.terms import Terms
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.database import Database
@@ -315,6 +317,25 @@ def test_a_row_of_another_version_that_makes_no_sense_here_is_dead(world: Any, f
     with world.database.write() as tx:
         tx.execute(insert(cap).values(**row, mac=seal(bytes(range(32)), row, Limits())))
     assert kind_of(lambda: world.kernel.describe("ann", "c_other")) == "no_such_capability"
+
+
+def test_everything_but_what_a_restart_takes_back_anyway_waits_for_the_disk(world: Any) -> None:
+    waited = []
+    write = world.database.write
+
+    def watched(*, flushed: bool = True) -> Any:
+        waited.append(flushed)
+        return write(flushed=flushed)
+
+    world.kernel._database = SimpleNamespace(write=watched, read=world.database.read)
+    top = root(world)
+    child = world.kernel.delegate("ann", top)
+    call, failing = admit(world, child.id), admit(world, child.id)
+    world.kernel.settle(call, {})
+    world.kernel.release(failing)
+    world.kernel.revoke("ann", child.id)
+    #                  root, delegate, admit, admit, settle, release, revoke
+    assert waited == [True, True, False, False, True, False, True]
 
 
 def test_another_key_makes_every_capability_dead(world: Any) -> None:

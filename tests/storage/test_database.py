@@ -27,6 +27,46 @@ def test_the_migrations_lead_from_an_empty_database_to_the_schema() -> None:
     database.close()
 
 
+def test_a_transaction_waits_for_the_disk_unless_it_is_told_not_to(tmp_path: Path) -> None:
+    database = Database(at(tmp_path))
+    asked = []
+    for flushed in (False, True, False, False, True):
+        with database.write(flushed=flushed) as tx:
+            asked.append((flushed, tx.exec_driver_sql("PRAGMA synchronous").scalar()))
+    assert asked == [(False, 1), (True, 2), (False, 1), (False, 1), (True, 2)]  # 1 is NORMAL, 2 is FULL
+    database.close()
+
+
+def test_what_nobody_waited_for_is_read_at_once_by_everybody(tmp_path: Path) -> None:
+    first, second = Database(at(tmp_path)), Database(at(tmp_path))
+    before = second.version()
+    with first.write(flushed=False) as tx:
+        tx.execute(insert(schema.principal).values(name="ann", created=1.5))
+    assert second.version() != before
+    with second.read() as tx:
+        assert tx.execute(select(schema.principal.c.name)).scalar() == "ann"
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///{}/mintaka.db"])
+def test_the_version_changes_with_every_commit_and_with_nothing_else(tmp_path: Path, url: str) -> None:
+    database = Database(url.format(tmp_path))
+    before = database.version()
+    with database.read() as tx:
+        tx.execute(select(schema.principal)).all()
+    assert database.version() == before
+    seen = [before]
+    for number in range(3):
+        with database.write() as tx:
+            tx.execute(insert(schema.principal).values(name=f"ann-{number}", created=1.5))
+        assert database.version() not in seen
+        seen.append(database.version())
+    database.close()
+    assert database.version() is not None
+    database.close()
+
+
 def test_the_revision_named_in_the_schema_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
