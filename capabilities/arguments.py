@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from mintaka.capabilities.images import Image
+from mintaka.capabilities.widgets import Phase, Widget
 from mintaka.runtime.errors import ArityError, HostFault, TypeFault
 
 
@@ -36,17 +37,33 @@ def option(
     help: str,
     unit: str | None = None,
     narrowed_by: str | None = None,
-    choices: str | None = None,
+    choices: str | Sequence[str] | None = None,
     ge: float | None = None,
     le: float | None = None,
     max_length: int | None = None,
+    soft: tuple[float, float] | None = None,
+    widget: Widget | None = None,
+    phase: Phase | None = None,
+    visible_if: Mapping[str, Sequence[JsonValue]] | None = None,
 ) -> Any:
     """Declare a field of `Options`.
 
-    ``narrowed_by`` names the restriction whose bound becomes the field's range or choices; ``choices`` names the list
-    of the capability type (`choices()`) that the field picks from.
+    ``narrowed_by`` names the restriction whose bound becomes the field's range or choices; ``choices`` are what the
+    field picks from, or the name of the list of them that the capability type offers (`Offer.choices`). For editors:
+    ``soft`` is the range that is usually wanted, within ``ge`` and ``le``; ``widget`` the control, where it is not the
+    `usual` one; ``phase`` the part of the work it belongs to; ``visible_if`` the other options, by name, and the values
+    of theirs with which this one has a meaning.
     """
-    extra: JsonDict = {"label": label, "unit": unit, "narrowed_by": narrowed_by, "choices": choices}
+    extra: JsonDict = {
+        "label": label,
+        "unit": unit,
+        "narrowed_by": narrowed_by,
+        "choices": choices if isinstance(choices, str) or choices is None else list(choices),
+        "soft_range": None if soft is None else list(soft),
+        "widget": widget,
+        "phase": phase,
+        "visible_if": None if visible_if is None else {name: list(values) for name, values in visible_if.items()},
+    }
     return Field(default, description=help, ge=ge, le=le, max_length=max_length, json_schema_extra=extra)
 
 
@@ -88,6 +105,8 @@ class Parameter:
     help: str
     default: Any
     """``inspect.Parameter.empty`` where the value must be given."""
+    widget: Widget | None = None
+    """The control it is given in, where it is not the usual one of its type."""
 
     @property
     def required(self) -> bool:
@@ -109,11 +128,11 @@ class Signature:
         hints = get_type_hints(function, include_extras=True)
         parameters, options = [], None
         for each in list(inspect.signature(function).parameters.values())[2:]:
-            kind, help = _taken_apart(hints[each.name])
+            kind, help, widget = _taken_apart(hints[each.name])
             if isinstance(kind, type) and issubclass(kind, Options):
                 options = kind
             elif kind in TYPES:
-                parameters.append(Parameter(each.name, kind, help, each.default))
+                parameters.append(Parameter(each.name, kind, help, each.default, widget))
             else:
                 raise TypeError(f"{function.__qualname__}: no script can give `{each.name}` of type {kind}")
         return cls(tuple(parameters), options, hints.get("return"))
@@ -142,14 +161,15 @@ class Signature:
         return ", ".join(names) if names else "nothing"
 
 
-def _taken_apart(hint: Any) -> tuple[Any, str]:
-    """``Annotated[dict[str, Any] | None, "how"]`` as ``dict`` and ``how``."""
-    help = ""
+def _taken_apart(hint: Any) -> tuple[Any, str, Widget | None]:
+    """``Annotated[dict[str, Any] | None, "how", Widget.OBJECT]`` as ``dict``, ``how`` and the control."""
+    help, widget = "", None
     if get_origin(hint) is Annotated:
-        hint, help = get_args(hint)
+        hint, help, *further = get_args(hint)
+        widget = next(iter(further), None)
     if get_origin(hint) is UnionType:
         hint = next(each for each in get_args(hint) if each is not NoneType)
-    return get_origin(hint) or hint, help
+    return get_origin(hint) or hint, help, widget
 
 
 def parse_options(name: str, model: type[Options], given: object) -> Options:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from blake3 import blake3
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from mintaka.capabilities.order import Json
 from mintaka.storage.schema import audit_head, event
@@ -39,6 +39,10 @@ class Deed(StrEnum):
     """A call failed or was cancelled, and took nothing."""
     LOST = "lost"
     """A call was running when the program died; it took nothing."""
+
+
+CALLS = frozenset({Deed.USED, Deed.FAILED, Deed.LOST})
+"""Deeds after which everybody holds what they held before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,13 @@ class Audit:
         """The entries after number ``after``, the oldest first, at most ``count`` of them."""
         for row in tx.execute(select(event).where(event.c.seq > after).order_by(event.c.seq).limit(count)):
             yield Event(row.seq, row.at, Deed(row.deed), row.actor, row.cap, json.loads(row.data), row.hash)
+
+    def since(self, tx: Connection, after: int, without: frozenset[Deed]) -> tuple[int, bool]:
+        """The number of the newest entry, and whether one after number ``after`` tells of another deed than those."""
+        newest: int | None = tx.execute(select(func.max(event.c.seq))).scalar()
+        wanted = event.c.deed.not_in([each.value for each in without])
+        other = tx.execute(select(event.c.seq).where(event.c.seq > after, wanted).limit(1)).first()
+        return newest or 0, other is not None
 
     def broken_at(self, tx: Connection) -> int | None:
         """The number of the first entry that is not what was written, or None where all of them are."""

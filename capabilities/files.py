@@ -10,6 +10,7 @@ from mintaka.capabilities.places import PathPrefix, Segments, path_components
 from mintaka.capabilities.registry import Effect, capability, method
 from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.use import Use
+from mintaka.capabilities.widgets import Widget
 from mintaka.runtime.errors import HostFault
 from mintaka.runtime.values import Value
 from mintaka.storage.folders import Folder
@@ -58,7 +59,7 @@ class ReadFiles:
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
 
-    @method(effects=Effect.READS)
+    @method(effects=Effect.READS, errors=("storage_error",))
     async def list(self, use: Use, path: Path) -> "list[dict[str, Value]]":
         """What is in a folder: `{name folder size}` each, by name."""
         use.permit(path=path)
@@ -67,7 +68,7 @@ class ReadFiles:
             entries = await asyncio.to_thread(folder.list, rest)
         return [{"name": each.name, "folder": each.folder, "size": each.size} for each in entries]
 
-    @method(effects=Effect.READS, cost="bytes of the file")
+    @method(effects=Effect.READS, cost="bytes(result)", errors=("storage_error",))
     async def read(self, use: Use, path: Path) -> str:
         """The text of a file, in UTF-8."""
         use.permit(path=path)
@@ -92,8 +93,8 @@ class WriteFiles:
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
 
-    @method(effects=Effect.WRITES, cost="bytes of the text")
-    async def write(self, use: Use, path: Path, text: Annotated[str, "What to write"]) -> None:
+    @method(effects=Effect.WRITES, cost="bytes(text)", errors=("limit", "storage_error", "storage_full"))
+    async def write(self, use: Use, path: Path, text: Annotated[str, "What to write", Widget.PROSE]) -> None:
         """Write a text in UTF-8, in place of a file of that name; the folder is made where it is missing."""
         data = text.encode()
         if len(data) > MOST_BYTES:
@@ -103,7 +104,7 @@ class WriteFiles:
         with told(), use.admitted(asked, {"uses": 1, "bytes": len(data)}):
             await asyncio.to_thread(folder.write, rest, data)
 
-    @method(effects=Effect.WRITES)
+    @method(effects=Effect.WRITES, errors=("storage_error",))
     async def remove(self, use: Use, path: Path) -> None:
         """Take a file away."""
         folder, rest = self._named(path)

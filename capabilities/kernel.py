@@ -13,7 +13,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, select, update
 
 from mintaka.capabilities import ledger, share_links
-from mintaka.capabilities.audit import Audit, Deed, Event
+from mintaka.capabilities.audit import CALLS, Audit, Deed, Event
 from mintaka.capabilities.chain import Chain, Dead, no_such_capability
 from mintaka.capabilities.chains import Chains
 from mintaka.capabilities.held import Held
@@ -235,6 +235,11 @@ class Kernel:
         with self._database.read() as tx:
             found = select(asset.c.name).where(asset.c.owner == name, asset.c.name == asset_name).limit(1)
             return tx.execute(found).first() is not None
+
+    def holdings_changed(self, *, after: int) -> tuple[int, bool]:
+        """The audit log's newest number, and whether an entry after ``after`` made, moved or ended a capability."""
+        with self._database.read() as tx:
+            return self._audit.since(tx, after, CALLS)
 
     def audit(self, after: int = 0, count: int | None = None) -> list[Event]:
         """The audit log after entry number ``after``, the oldest first."""

@@ -1,151 +1,181 @@
 """What clients are told of the capability types, narrowed to the capabilities in their hands.
 
-The shape is that of ``get_capability_metadata``: ``{type, label, description, methods: [{name, label, description,
-parameters: [{name, type, description, default?, optional?, fields?}], returnType}]}``, and beside it ``restrictions``
-(effective), ``left`` (of its budgets), and for each method ``effects``, ``cost`` and an ``example`` that runs as it
-stands. An option's ``choices``, ``minimum``, ``maximum`` and ``default`` are what this very capability will accept, so
-an editor built from them offers nothing that would be refused.
+It is told in two forms with the same facts. The **document** is for editors: JSON Schemas (see
+`mintaka.capabilities.schema`) of every method for each capability one holds; what they share stands in it once.
+
+    {$schema, schema_rev, $defs: {models-…: {enum, labels}},
+     types: {KEY: {type, label, description, restrictions, restrictable, options, methods, missing}},
+     capabilities: [{id, type, label, as: KEY, left, expires}], missing: [{type, why}]}
+
+The **list** is what clients of ViwoScript read: for each type one holds ``{type, label, description, methods: [{name,
+label, description, parameters: [{name, type, description, default?, optional?, fields?}], returnType}]}``, each with
+further facts. Either way an option's choices, range and default are what this very capability will accept, so an editor
+built from them offers nothing that would be refused, and says of what it leaves out why.
+
+``schema_rev`` is the revision of all this by content. What is ``left`` of a budget changes with every use, and makes no
+new revision.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from pydantic.fields import FieldInfo
-
-from mintaka.capabilities.arguments import TYPES, Options, Parameter, camel, extra, field_type
+from mintaka.capabilities import schema
+from mintaka.capabilities.arguments import TYPES
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.limits import people
+from mintaka.capabilities.narrowing import Described, described
+from mintaka.capabilities.offers import NOTHING, Choices, Moment, Offer, Offers, digest
 from mintaka.capabilities.order import Json
-from mintaka.capabilities.registry import Method, Registry
-from mintaka.capabilities.restrictions import Restrictions
-from mintaka.capabilities.value import CapabilityValue
+from mintaka.capabilities.registry import Registry
+
+KEPT = 1024
+"""How many descriptions are kept, each of one type under one set of restrictions."""
 
 
-class Offers:
-    """What the object behind a capability type adds to its metadata, where it is one of these."""
+class Metadata:
+    """What there is to tell of the types in ``registry``; it may be asked from several threads."""
 
-    def choices(self) -> Mapping[str, Sequence[str]]:
-        """Lists that options pick from, by the name an option gives in ``choices``."""
-        return {}
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._kept: dict[str, Described] = {}
+        plain = [described(kind, NOTHING, kind.restrictions(), "") for kind in registry]
+        self._program = digest([dict(each) for each in plain])
+        """The revision of what the program declares."""
 
-    def defaults(self, restrictions: Restrictions) -> Mapping[str, Json]:
-        """What options are taken to be when left out, under these restrictions."""
-        return {}
+    def revision(self, held: Sequence[Held]) -> str:
+        """The revision of what would be told of these capabilities."""
+        return self._revision(held, Moment())
 
-    def example(self, method: str, restrictions: Restrictions) -> str | None:
-        """A script that calls the method and is accepted, or ``None``."""
-        return None
+    def offered(self) -> str:
+        """The revision of what there is to choose from, whoever may: of the models in their folders, for example."""
+        moment = Moment()
+        return digest([self._offer(kind.name, moment).revision for kind in self._registry])
+
+    def document(self, held: Sequence[Held]) -> dict[str, Any]:
+        """All there is to tell of these capabilities, as the module says."""
+        moment = Moment()
+        types: dict[str, Described] = {}
+        capabilities: list[Json] = []
+        for each in held:
+            key = self._key(each, moment)
+            if key not in types:
+                types[key] = self._described(each, key, moment)
+            told = {"id": each.id, "type": each.type, "label": each.label, "as": key}
+            capabilities.append({**told, "left": _left(each), "expires": each.expires})
+        return {
+            "$schema": schema.DIALECT,
+            "schema_rev": self._revision(held, moment),
+            "$defs": {key: each.to_json() for key, each in self._choices(held, moment).items()},
+            "types": types,
+            "capabilities": capabilities,
+            "missing": self._missing(held),
+        }
+
+    def listing(self, held: Iterable[Held]) -> list[dict[str, Any]]:
+        """The list of the types of these capabilities; of several of a type the first counts."""
+        first: dict[str, Held] = {}
+        for each in held:
+            first.setdefault(each.type, each)
+        moment = Moment()
+        choices = self._choices(first.values(), moment)
+        told = []
+        for each in first.values():
+            key = self._key(each, moment)
+            found = self._described(each, key, moment)
+            told.append({**_listed(found, choices), "left": _left(each), "schema_rev": key})
+        return told
+
+    def _described(self, held: Held, key: str, moment: Moment) -> Described:
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            kind, offer = self._registry.get(held.type), self._offer(held.type, moment)
+            self._kept[key] = described(kind, offer, held.restrictions, f"#/types/{key}")
+        return self._kept[key]
+
+    def _offer(self, type: str, moment: Moment) -> Offer:
+        behind = self._registry.object(type)
+        return behind.offer(moment) if isinstance(behind, Offers) else NOTHING
+
+    def _key(self, held: Held, moment: Moment) -> str:
+        """The name of a description: capabilities with one key accept the same."""
+        revision = self._offer(held.type, moment).revision
+        return f"{held.type}-{digest([self._program, revision, held.restrictions.to_json()])}"
+
+    def _choices(self, held: Iterable[Held], moment: Moment) -> dict[str, Choices]:
+        types = dict.fromkeys(each.type for each in held)
+        return {each.key: each for type in types for each in self._offer(type, moment).choices.values()}
+
+    def _revision(self, held: Sequence[Held], moment: Moment) -> str:
+        keys: list[Json] = [[each.id, each.label, each.expires, self._key(each, moment)] for each in held]
+        return digest([self._program, keys])
+
+    def _missing(self, held: Sequence[Held]) -> list[Json]:
+        """The types that one holds no capability of."""
+        types = {each.type for each in held}
+        return [
+            {"type": kind.name, "label": kind.label, "why": f"you hold no {kind.name}; who holds one can share it"}
+            for kind in self._registry
+            if kind.name not in types
+        ]
 
 
-RETURNS: Mapping[Any, str] = {**TYPES, CapabilityValue: "capability"}
+def _left(held: Held) -> dict[str, Json]:
+    return {unit: people(unit, amount) for unit, amount in held.left.items()}
 
 
-def describe(registry: Registry, held: Iterable[Held]) -> list[dict[str, Json]]:
-    """The metadata of every type of which a capability is ``held``; of several the first counts."""
-    first: dict[str, Held] = {}
-    for each in held:
-        first.setdefault(each.type, each)
-    return [_type(registry, each) for each in first.values()]
+# The list, made from a description
 
 
-def _type(registry: Registry, held: Held) -> dict[str, Json]:
-    kind = registry.get(held.type)
-    behind = registry.object(kind.name)
-    offers = behind if isinstance(behind, Offers) else Offers()
-    methods = [each for each in kind.methods.values() if held.restrictions.permits("methods", each.name)]
-    return {
-        "type": kind.name,
-        "label": kind.label,
-        "description": kind.description,
-        "methods": [_method(offers, each, held.restrictions) for each in methods],
-        "restrictions": held.restrictions.to_json(),
-        "restrictable": [
-            {"name": rule.name, "kind": rule.kind, "description": rule.help, "unit": rule.unit}
-            for rule in kind.restrictions.rules.values()
-        ],
-        "left": {unit: people(unit, amount) for unit, amount in held.left.items()},
-    }
+_SAME = (
+    *("minimum", "maximum", "maxLength", "unit", "soft_range"),
+    *("widget", "order", "phase", "visible_if", "labels", "narrowed"),
+)
 
 
-def _method(offers: Offers, method: Method, restrictions: Restrictions) -> dict[str, Json]:
-    signature = method.signature
-    parameters: list[Json] = [_parameter(each) for each in signature.parameters]
-    if signature.options is not None:
-        parameters.append(
-            {
-                "name": "options",
-                "type": "object",
-                "description": "How to do it; every one may be left out.",
-                "optional": True,
-                "fields": _fields(offers, signature.options, restrictions),
-            }
-        )
-    told: dict[str, Json] = {
-        "name": method.name,
-        "label": method.label,
-        "description": method.description,
-        "parameters": parameters,
-        "returnType": _return_type(signature.returns),
-        "effects": method.effects.value,
-        "cost": method.cost,
-    }
-    if example := offers.example(method.name, restrictions):
-        told["example"] = example
+def _listed(found: Described, choices: Mapping[str, Choices]) -> dict[str, Any]:
+    told = {name: fact for name, fact in found.items() if name != "options"}
+    return {**told, "methods": [_method(each, found["options"], choices) for each in found["methods"]]}
+
+
+def _method(method: Mapping[str, Any], options: Mapping[str, Any], choices: Mapping[str, Choices]) -> dict[str, Any]:
+    taken = method["arguments"]
+    parameters = []
+    for place, each in enumerate(taken.get("prefixItems", ())):
+        optional = place >= taken["minItems"]
+        if "$ref" in each:
+            fields = options[each["$ref"].rpartition("/")[2]]["properties"]
+            parameters.append(
+                {
+                    "name": each["name"],
+                    "type": "object",
+                    "description": "How to do it; every one may be left out.",
+                    "optional": True,
+                    "fields": [_field(name, field, choices) for name, field in fields.items()],
+                }
+            )
+        else:
+            absent = {"optional": True, "default": each.get("default")} if optional else {}
+            parameters.append({"name": each["name"], **_plain(each), **absent})
+    return {**{name: fact for name, fact in method.items() if name != "arguments"}, "parameters": parameters}
+
+
+def _field(name: str, field: Mapping[str, Any], choices: Mapping[str, Choices]) -> dict[str, Any]:
+    told = {"name": name, "alias": field["alias"], **_plain(field), "optional": True, "default": field.get("default")}
+    if "$ref" in field:
+        told["choices"] = list(choices[field["$ref"].rpartition("/")[2]].labels)
+    elif "enum" in field:
+        told["choices"] = field["enum"]
     return told
 
 
-def _parameter(parameter: Parameter) -> dict[str, Json]:
-    told: dict[str, Json] = {"name": parameter.name, "type": TYPES[parameter.type], "description": parameter.help}
-    if not parameter.required:
-        told |= {"optional": True, "default": parameter.default}
-    return told
+_VIWO: Mapping[str, str] = {
+    **{str(each): TYPES[kind] for kind, each in schema.JSON_TYPES.items() if TYPES[kind] != "image"},
+    "integer": "number",
+}
 
 
-def _fields(offers: Offers, options: type[Options], restrictions: Restrictions) -> list[Json]:
-    choices, defaults = offers.choices(), offers.defaults(restrictions)
-    return [_field(name, field, choices, defaults, restrictions) for name, field in options.model_fields.items()]
-
-
-def _field(
-    name: str,
-    field: FieldInfo,
-    choices: Mapping[str, Sequence[str]],
-    defaults: Mapping[str, Json],
-    restrictions: Restrictions,
-) -> dict[str, Json]:
-    told: dict[str, Json] = {
-        "name": name,
-        "alias": camel(name),
-        "label": extra(field, "label"),
-        "type": TYPES[field_type(field)],
-        "description": field.description or "",
-        "optional": True,
-        "default": defaults.get(name, field.default),
-    }
-    if unit := extra(field, "unit"):
-        told["unit"] = unit
-    for bound in field.metadata:
-        told |= {word: getattr(bound, at) for at, word in (("ge", "minimum"), ("le", "maximum")) if hasattr(bound, at)}
-    if named := extra(field, "choices"):
-        told["choices"] = list[Json](choices.get(named, ()))
-    if narrowing := extra(field, "narrowed_by"):
-        _narrow(told, restrictions.facts(narrowing))
-    return told
-
-
-def _narrow(told: dict[str, Json], facts: Mapping[str, Any]) -> None:
-    """Make ``told`` no wider than the facts of a bound."""
-    known: Any = told
-    if "maximum" in facts:
-        told["maximum"] = min(known.get("maximum", facts["maximum"]), facts["maximum"])
-    if "minimum" in facts:
-        told["minimum"] = max(known.get("minimum", facts["minimum"]), facts["minimum"])
-    if "choices" in facts:
-        told["choices"] = [each for each in known.get("choices", facts["choices"]) if each in facts["choices"]]
-
-
-def _return_type(annotation: Any) -> str:
-    """A union is called by its first member: what a method gives when it is called plainly."""
-    first = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
-    return RETURNS.get(get_origin(first) or first, "any")
+def _plain(field: Mapping[str, Any]) -> dict[str, Any]:
+    kind = "image" if field["widget"] == "image" else _VIWO[field["type"]]
+    told = {"label": field["title"], "type": kind, "description": field["description"]}
+    return told | {key: field[key] for key in _SAME if key in field}

@@ -23,7 +23,11 @@ class MintRestrictions(Restrictions):
 class Mint:
     """Make new capabilities. What was minted dies with the authority that minted it."""
 
-    @method(effects=Effect.WRITES)
+    @method(
+        effects=Effect.WRITES,
+        errors=("empty_authority",),
+        examples=('(mint (get-capability "sys.mint") "diffusers.generate" {:max_width 256} {:compute 5})',),
+    )
     async def mint(
         self,
         use: Use,

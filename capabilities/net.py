@@ -19,6 +19,7 @@ from mintaka.capabilities.places import Domains, host_labels
 from mintaka.capabilities.registry import Effect, capability, method
 from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.use import Use
+from mintaka.capabilities.widgets import Phase, Widget
 from mintaka.runtime.errors import HostFault
 from mintaka.runtime.values import Value
 
@@ -85,9 +86,25 @@ class HttpRestrictions(Restrictions):
 class RequestOptions(Options):
     """How to ask."""
 
-    method: str = option("GET", label="Method", help="GET, HEAD, POST, PUT, PATCH or DELETE.", max_length=10)
-    headers: dict[str, str] = option({}, label="Headers", help="Further headers of the request.")
-    body: str = option("", label="Body", help="What to send, as text.", max_length=MOST_BYTES)
+    method: str = option(
+        "GET",
+        label="Method",
+        help="What to do with what is there.",
+        choices=_METHODS,
+        narrowed_by="http_methods",
+        max_length=10,
+        phase=Phase.INPUT,
+    )
+    headers: dict[str, str] = option({}, label="Headers", help="Further headers of the request.", phase=Phase.INPUT)
+    body: str = option(
+        "",
+        label="Body",
+        help="What to send, as text.",
+        max_length=MOST_BYTES,
+        widget=Widget.PROSE,
+        phase=Phase.INPUT,
+        visible_if={"method": ("POST", "PUT", "PATCH")},
+    )
 
 
 @capability("net.http", label="HTTP requests", restrictions=HttpRestrictions)
@@ -98,7 +115,9 @@ class Http:
         self._resolve = resolve
         self._transport = transport
 
-    @method(effects=Effect.WRITES, label="Request", cost="bytes of the answer")
+    @method(
+        effects=Effect.WRITES, label="Request", cost="bytes(result)", cancellable=True, errors=("unsupported", "limit")
+    )
     async def request(
         self, use: Use, url: Annotated[str, "http:// or https://"], options: RequestOptions
     ) -> "dict[str, Value]":

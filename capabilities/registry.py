@@ -13,7 +13,7 @@ The registry is closed: what it does not hold cannot be called, whatever a scrip
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -35,9 +35,16 @@ class Effect(StrEnum):
     GPU = "gpu"
 
 
+class Progress(StrEnum):
+    """How a call tells how far it is."""
+
+    STEPS = "steps"
+    """A ``progress`` event a denoising step, with the fraction that is done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method of a type, as its function declares it."""
+    """One method of a type, as its function declares it; see `method`."""
 
     name: str
     function: Callable[..., Awaitable[Any]]
@@ -45,6 +52,11 @@ class Method:
     description: str
     effects: Effect
     cost: str | None
+    deterministic: bool
+    cancellable: bool
+    progress: Progress | None
+    errors: tuple[str, ...]
+    examples: tuple[str, ...]
     signature: Signature
 
 
@@ -80,10 +92,24 @@ def capability(name: str, *, label: str, restrictions: type[Restrictions] = Rest
     return declare
 
 
-def method(*, effects: Effect, label: str | None = None, cost: str | None = None) -> Callable[[Function], Function]:
+def method(
+    *,
+    effects: Effect,
+    label: str | None = None,
+    cost: str | None = None,
+    deterministic: bool = False,
+    cancellable: bool = False,
+    progress: Progress | None = None,
+    errors: Sequence[str] = (),
+    examples: Sequence[str] = (),
+) -> Callable[[Function], Function]:
     """Make an async function ``(self, use, …)`` a method; its name in camelCase, its docstring and signature tell all.
 
-    ``cost`` says in words or as an expression over the arguments what a call takes.
+    ``cost`` is an arithmetic expression over the names of arguments and options, ``result``, and ``bytes(…)``, the
+    bytes of a text: in pixel-steps where the call takes the GPU, else in bytes. ``deterministic`` says that the same
+    arguments, with no option left out, give the same result; ``cancellable`` that a call which has begun can be
+    stopped; ``errors`` are the kinds it may fail with, besides those that any call may. ``examples`` are scripts that
+    run as they stand for who holds an unrestricted capability; what depends on what there is comes from `Offer`.
     """
 
     def declare(function: Function) -> Function:
@@ -95,6 +121,11 @@ def method(*, effects: Effect, label: str | None = None, cost: str | None = None
             description=inspect.getdoc(function) or "",
             effects=effects,
             cost=cost,
+            deterministic=deterministic,
+            cancellable=cancellable,
+            progress=progress,
+            errors=tuple(errors),
+            examples=tuple(examples),
             signature=Signature.of(function),
         )
         return function

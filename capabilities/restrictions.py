@@ -116,13 +116,22 @@ class Restrictions:
             if not self.permits(name, value):
                 raise self._denied(of, name, value)
 
+    def reason(self, name: str) -> str:
+        """The bound of restriction ``name`` in words: "`max_width` allows at most 256 px"."""
+        if isinstance(self.rules[name].order, Deny):
+            return f"`{name}` forbids it"
+        return f"`{name}` allows {self._allows(name)}"
+
+    def _allows(self, name: str) -> str:
+        rule = self.rules[name]
+        return rule.order.tell(self._bounds[name]) + (f" {rule.unit}" if rule.unit else "")
+
     def _denied(self, of: str, name: str, asked: object) -> HostFault:
         rule, bound = self.rules[name], self._bounds[name]
-        unit = f" {rule.unit}" if rule.unit else ""
-        allows = rule.order.tell(bound) + unit
         if isinstance(rule.order, Deny):
             message, hint = f"`{name}` forbids that to this {of}", "hold one that is not so restricted"
         else:
+            unit, allows = f" {rule.unit}" if rule.unit else "", self._allows(name)
             shown = f"{asked[0]} to {asked[1]}" if isinstance(asked, tuple) else f"{asked}{unit}"
             message = f"`{name}` of this {of} allows {allows}, and {shown} was asked for"
             hint = f"ask for {allows}"

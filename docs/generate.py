@@ -18,6 +18,9 @@ from mintaka.client import connect
 from mintaka.lang.documentation import usage
 
 REFERENCE = Path(__file__).parent / "reference"
+MOST_CHOICES = 8
+"""Longer lists are not written out; a client is told them."""
+
 NOTICE = "<!-- Written by `make docs`; edit the docstrings it is made from. -->\n"
 
 
@@ -50,12 +53,22 @@ def capabilities_page(types: Iterable[Mapping[str, Any]]) -> str:
 
 def _method(method: Mapping[str, Any]) -> str:
     called = usage({**method, "opcode": f"cap.{method['name']}"})
-    text = f"\n### `{called}` → {method['returnType']}\n\n{method['description']}\n"
+    text = f"\n### `{called}` → {method['returnType']}\n\n{method['description']}\n\n{_facts(method)}\n"
     rows = [_row(each) for each in method["parameters"] if "fields" not in each]
     rows += [_row(each) for option in method["parameters"] for each in option.get("fields", ())]
     if rows:
         text += "\n| name | type | default | range | means |\n|---|---|---|---|---|\n" + "".join(rows)
     return text
+
+
+def _facts(method: Mapping[str, Any]) -> str:
+    """What a call does, takes and may fail with, in a line."""
+    facts = [f"Effect: {method['effects']}"]
+    facts += [f"cost: `{method['cost']}` {method['cost_unit']}"] if method["cost"] else []
+    facts += [f"progress by {method['progress']}"] if method["progress"] else []
+    facts += [word for word in ("deterministic", "cancellable") if method[word]]
+    errors = ", ".join(f"`{kind}`" for kind in method["errors"])
+    return f"{'; '.join(facts)}. Errors: {errors}."
 
 
 def _row(parameter: Mapping[str, Any]) -> str:
@@ -65,7 +78,12 @@ def _row(parameter: Mapping[str, Any]) -> str:
     reach = (
         "" if low is None and high is None else f"{'' if low is None else low} – {'' if high is None else high} {unit}"
     )
-    return f"| `{parameter['name']}` | {parameter['type']} | {shown} | {reach.strip()} | {parameter['description']} |\n"
+    means = parameter["description"]
+    if parameter["type"] == "string" and 0 < len(parameter.get("choices", ())) <= MOST_CHOICES:
+        means += " One of " + ", ".join(f"`{each}`" for each in parameter["choices"]) + "."
+    for other, values in parameter.get("visible_if", {}).items():
+        means += f" Only where `{other}` is {' or '.join(f'`{each}`' for each in values)}."
+    return f"| `{parameter['name']}` | {parameter['type']} | {shown} | {reach.strip()} | {means} |\n"
 
 
 async def pages(url: str, token: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The whole program on one page: every power is made or taken here, and handed down by name."""
 
+import asyncio
 import hashlib
 import os
 
@@ -10,6 +11,7 @@ from mintaka import __version__
 from mintaka.capabilities import types
 from mintaka.capabilities.files import Folders
 from mintaka.capabilities.kernel import Kernel
+from mintaka.capabilities.metadata import Metadata
 from mintaka.capabilities.principals import OWNER, Principals
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.supervisor import Engine
@@ -24,6 +26,7 @@ from mintaka.server.faults import Faults
 from mintaka.server.gate import Gate, local_names
 from mintaka.server.job_methods import JobMethods, Publisher
 from mintaka.server.jobs import Jobs
+from mintaka.server.metadata import MetadataMethods, MetadataWatch
 from mintaka.server.places import shipped_models, web_bundle
 from mintaka.server.powers import ServerPowers
 from mintaka.server.principal_methods import PrincipalMethods
@@ -91,6 +94,9 @@ class Application:
         # The wire: sessions, jobs, methods.
         self._sessions = Sessions()
         faults = Faults(powers.log, reference=lambda: powers.token_bytes(6).hex())
+        metadata = Metadata(registry)
+        self._watch = MetadataWatch(self._kernel, metadata, self._sessions, powers)
+        told = MetadataMethods(self._kernel, metadata, self._watch, tokens)
         assets = Assets(blobs, _subkey(folder.key, "assets"), tokens, self._kernel.owns)
         hosts, origins = local_names(settings.host, port)
         wire = Wire(assets, settings.limits)
@@ -102,6 +108,7 @@ class Application:
             PrincipalMethods(principals, self._kernel, self._sessions, powers),
             JobMethods(self._jobs, wire),
             CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0]),
+            told,
             version=__version__,
         )
 
@@ -123,7 +130,7 @@ class Application:
 
         site = Site(web_bundle())
         self.asgi: ASGIApp = Gate(
-            http.routes(attend, assets, site, tokens, __version__, self.status),
+            http.routes(attend, assets, site, tokens, told.respond, __version__, self.status),
             (*hosts, *settings.hosts),
             (*origins, *settings.origins),
         )
@@ -133,9 +140,11 @@ class Application:
         self._kernel.recover()
         self._kernel.bootstrap(OWNER)
         await self._engine.start(preload=self._preload)
+        self._watching = asyncio.create_task(self._watch.run())
 
     async def stop(self) -> None:
         """Cancel every job, which releases what it reserved, and end the worker."""
+        self._watching.cancel()
         await self._jobs.stop()
         await self._engine.close()
 

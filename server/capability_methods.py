@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import Field
 
-from mintaka.capabilities import metadata
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.terms import Terms
@@ -166,12 +165,6 @@ class CapabilityMethods:
         """Whether the audit log is what was written, for the owner: the number of the first entry that is not."""
         caller.require_owner()
         return Reply({"broken_at": await asyncio.to_thread(self._kernel.audit_broken_at)})
-
-    @rpc_method("get_capability_metadata")
-    async def get_capability_metadata(self, caller: Caller, params: Nothing) -> Reply:
-        """The types you hold a capability of, each method with what that capability will accept."""
-        held = self._kernel.held(caller.session.principal)
-        return Reply(await asyncio.to_thread(metadata.describe, self._kernel.registry, held))
 
     @rpc_method("models.list")
     async def list_models(self, caller: Caller, params: Nothing) -> Reply:

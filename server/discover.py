@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from mintaka.capabilities.schema import inlined
 from mintaka.server.errors import CODES, Kind
 from mintaka.server.methods import Method
 
@@ -21,7 +22,8 @@ def openrpc(methods: Iterable[Method], ops: Iterable[Mapping[str, object]], vers
 
 
 def _method(method: Method) -> dict[str, object]:
-    schema = method.params.model_json_schema()
+    schema = inlined(method.params.model_json_schema())
+    assert isinstance(schema, Mapping)
     properties: Mapping[str, object] = schema.get("properties", {})
     required = schema.get("required", ())
     document: dict[str, object] = {
@@ -30,8 +32,7 @@ def _method(method: Method) -> dict[str, object]:
         "description": method.summary,
         "paramStructure": "either",
         "params": [
-            {"name": name, "required": name in required, "schema": _inlined(property, schema.get("$defs", {}))}
-            for name, property in properties.items()
+            {"name": name, "required": name in required, "schema": property} for name, property in properties.items()
         ],
         "result": ANY_RESULT,
     }
@@ -60,14 +61,3 @@ def _op(op: Mapping[str, object]) -> dict[str, object]:
         ],
         "result": ANY_RESULT,
     }
-
-
-def _inlined(schema: object, definitions: Mapping[str, object]) -> object:
-    """The schema with its references replaced: each parameter stands for itself."""
-    if isinstance(schema, list):
-        return [_inlined(item, definitions) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[str(schema["$ref"]).rpartition("/")[2]], definitions)
-    return {key: _inlined(value, definitions) for key, value in schema.items()}

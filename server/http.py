@@ -23,8 +23,13 @@ Attend = Callable[[WebSocket], Awaitable[None]]
 """Serves one WebSocket to its end."""
 
 
-def routes(attend: Attend, assets: Assets, site: Site, tokens: Tokens, version: str, status: Status) -> Starlette:
-    """WebSockets at ``/`` and ``/rpc``; ``/health``; pictures under ``/assets/``; the page and its files."""
+Respond = Callable[[Request], Awaitable[Response]]
+
+
+def routes(
+    attend: Attend, assets: Assets, site: Site, tokens: Tokens, metadata: Respond, version: str, status: Status
+) -> Starlette:
+    """WebSockets at ``/`` and ``/rpc``; ``/health``; ``/api/v1/metadata``; pictures under ``/assets/``; the page."""
 
     async def health(request: Request) -> Response:
         answer: dict[str, object] = {"status": "ok", "version": version}
@@ -43,6 +48,7 @@ def routes(attend: Attend, assets: Assets, site: Site, tokens: Tokens, version: 
             WebSocketRoute("/", attend),
             WebSocketRoute("/rpc", attend),
             Route("/health", health),
+            Route("/api/v1/metadata", metadata),
             Route("/{name:path}", file),
         ]
     )

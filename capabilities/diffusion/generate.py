@@ -6,37 +6,33 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 from mintaka.capabilities.chain import no_such_capability
+from mintaka.capabilities.diffusion.offer import DrawingOffer, Installed, Snapshot
 from mintaka.capabilities.diffusion.request import (
     GenerateOptions,
     GenerateRestrictions,
-    Models,
     Wanted,
-    choose_model,
-    choose_scheduler,
-    choose_size,
     complete,
-    under,
     visible,
 )
 from mintaka.capabilities.failures import told
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.ledger import Published, no_budget
 from mintaka.capabilities.limits import MEGA
-from mintaka.capabilities.metadata import Offers
+from mintaka.capabilities.offers import Moment, Offer, Offers
 from mintaka.capabilities.order import Json
-from mintaka.capabilities.registry import Effect, capability, method
-from mintaka.capabilities.restrictions import Restrictions
+from mintaka.capabilities.registry import Effect, Progress, capability, method
 from mintaka.capabilities.use import Admitted, Use
+from mintaka.capabilities.widgets import Widget
 from mintaka.engine import schedulers
-from mintaka.engine.errors import EngineError
 from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.blobs import Blobs
 
 COST = "width * height * num_inference_steps * batch"
+FAILURES = ("no_such_model", "unsupported", "generation_failed", "out_of_memory", "worker_crashed", "deadline")
+"""The kinds of what the engine fails at."""
 
-
-Prompt = Annotated[str, "What the picture shows, in words"]
+Prompt = Annotated[str, "What the picture shows, in words", Widget.PROSE]
 
 
 class Engine(Protocol):
@@ -51,17 +47,34 @@ class Engine(Protocol):
 class Generate(Offers):
     """Make pictures from words."""
 
-    def __init__(self, engine: Engine, models: Models, blobs: Blobs) -> None:
+    def __init__(self, engine: Engine, models: Installed, blobs: Blobs) -> None:
         self._engine = engine
         self._models = models
         self._blobs = blobs
+        self._offered: tuple[Snapshot, DrawingOffer] | None = None
 
-    @method(effects=Effect.GPU, label="Text to image", cost=COST)
+    @method(
+        effects=Effect.GPU,
+        label="Text to image",
+        cost=COST,
+        deterministic=True,
+        cancellable=True,
+        progress=Progress.STEPS,
+        errors=FAILURES,
+    )
     async def text_to_image(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
         """Make a picture of what the prompt says; with a batch above 1, a list of pictures."""
         return await self._draw(use, prompt, options)
 
-    @method(effects=Effect.GPU, label="Generate", cost=COST)
+    @method(
+        effects=Effect.GPU,
+        label="Generate",
+        cost=COST,
+        deterministic=True,
+        cancellable=True,
+        progress=Progress.STEPS,
+        errors=FAILURES,
+    )
     async def generate(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
         """The same as textToImage, under the name some clients know."""
         return await self._draw(use, prompt, options)
@@ -119,44 +132,12 @@ class Generate(Offers):
             return {"megapixel_steps": cost, "allowed": False, "why": refusal.message}
         return {"megapixel_steps": cost, "allowed": True, "why": None}
 
-    # What the metadata tells of this type
-
-    def choices(self) -> Mapping[str, Sequence[str]]:
-        """Every model and every scheduler."""
-        return {"models": [each.id for each in self._models.list()], "schedulers": list(schedulers.SCHEDULERS)}
-
-    def defaults(self, restrictions: Restrictions) -> Mapping[str, Json]:
-        """What the options are when left out; nothing where no model may be used."""
-        try:
-            model = choose_model(None, restrictions, self._models)
-            scheduler = choose_scheduler(None, model, restrictions)
-        except (HostFault, EngineError):
-            return {}
-        width, height = choose_size(None, None, model.size, restrictions)
-        return {
-            "model_id": model.id,
-            "width": width,
-            "height": height,
-            "num_inference_steps": under(model.steps, restrictions.get("max_steps")),
-            "guidance_scale": model.guidance_scale,
-            "scheduler": scheduler,
-            "previews": restrictions.permits("no_preview", True),
-        }
-
-    def example(self, method: str, restrictions: Restrictions) -> str | None:
-        """A script that calls the method; ``None`` where no model may be used."""
-        try:
-            model = choose_model(None, restrictions, self._models)
-        except (HostFault, EngineError):
-            return None
-        prompt = json.dumps(model.examples[0] if model.examples else "a red circle", ensure_ascii=False)
-        seed = (restrictions.get("seed") or (7,))[0]
-        arguments = {
-            "textToImage": f" {prompt} {{:seed {seed}}}",
-            "generate": f" {prompt} {{:seed {seed}}}",
-            "estimate": f' "textToImage" [{prompt} {{:seed {seed}}}]',
-        }
-        return f'(let draw (get-capability "diffusers.generate"))\n(draw.{method}{arguments.get(method, "")})'
+    def offer(self, moment: Moment) -> Offer:
+        """What can be drawn with at this moment."""
+        models = moment.of(self._models)
+        if self._offered is None or self._offered[0] is not models:
+            self._offered = models, DrawingOffer(models)
+        return self._offered[1]
 
     # Drawing
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from mintaka.capabilities.arguments import Options, option
 from mintaka.capabilities.order import EXACT, Allowed, AtMost, Deny, Interval, Preference, Unfit
 from mintaka.capabilities.restrictions import Restrictions, restriction
+from mintaka.capabilities.widgets import Phase, Widget
 from mintaka.engine import schedulers
 from mintaka.engine.errors import NoSuchModel, Unsupported
 from mintaka.engine.models import ModelInfo
@@ -65,27 +66,66 @@ class GenerateOptions(Options):
     """How to make a picture. What is left out comes from the model, kept under the capability's ceilings."""
 
     model_id: str | None = option(
-        label="Model", help="Which model draws.", choices="models", narrowed_by="allowed_models", max_length=200
+        label="Model",
+        help="Which model draws.",
+        choices="models",
+        narrowed_by="allowed_models",
+        max_length=200,
+        phase=Phase.MODEL,
     )
     width: int | None = option(
-        label="Width", help="Of the finished picture.", unit="px", ge=MIN_SIDE, le=MAX_SIDE, narrowed_by="max_width"
+        label="Width",
+        help="Of the finished picture.",
+        unit="px",
+        ge=MIN_SIDE,
+        le=MAX_SIDE,
+        narrowed_by="max_width",
+        soft=(64, 1024),
+        phase=Phase.SIZE,
     )
     height: int | None = option(
-        label="Height", help="Of the finished picture.", unit="px", ge=MIN_SIDE, le=MAX_SIDE, narrowed_by="max_height"
+        label="Height",
+        help="Of the finished picture.",
+        unit="px",
+        ge=MIN_SIDE,
+        le=MAX_SIDE,
+        narrowed_by="max_height",
+        soft=(64, 1024),
+        phase=Phase.SIZE,
     )
     num_inference_steps: int | None = option(
-        label="Steps", help="Denoising steps; more is finer and slower.", ge=1, le=1000, narrowed_by="max_steps"
+        label="Steps",
+        help="Denoising steps; more is finer and slower.",
+        ge=1,
+        le=1000,
+        narrowed_by="max_steps",
+        soft=(4, 60),
+        phase=Phase.SAMPLING,
     )
     guidance_scale: float | None = option(
-        label="Guidance", help="How closely to follow the prompt; too high looks harsh.", ge=0, le=100
+        label="Guidance",
+        help="How closely to follow the prompt; too high looks harsh.",
+        ge=0,
+        le=100,
+        soft=(1, 15),
+        phase=Phase.SAMPLING,
     )
-    negative_prompt: str = option("", label="Negative prompt", help="What to keep out.", max_length=MAX_PROMPT)
+    negative_prompt: str = option(
+        "",
+        label="Negative prompt",
+        help="What to keep out.",
+        max_length=MAX_PROMPT,
+        widget=Widget.PROSE,
+        phase=Phase.PROMPT,
+    )
     seed: int | None = option(
         label="Seed",
         help="The same seed makes the same picture; left out, one is drawn and told.",
         ge=SEEDS[0],
         le=SEEDS[1],
         narrowed_by="seed",
+        widget=Widget.SEED,
+        phase=Phase.SAMPLING,
     )
     scheduler: str | None = option(
         label="Scheduler",
@@ -93,15 +133,27 @@ class GenerateOptions(Options):
         choices="schedulers",
         narrowed_by="allowed_schedulers",
         max_length=100,
+        phase=Phase.SAMPLING,
     )
     batch: int = option(
-        1, label="Batch", help="Pictures to make, with seeds that count up.", ge=1, le=64, narrowed_by="max_batch"
+        1,
+        label="Batch",
+        help="Pictures to make, with seeds that count up.",
+        ge=1,
+        le=64,
+        narrowed_by="max_batch",
+        soft=(1, 8),
+        phase=Phase.OUTPUT,
     )
     max_compute: float | None = option(
-        label="Compute at most", help="Refuse the call if it costs more.", unit="megapixel-steps", ge=0
+        label="Compute at most",
+        help="Refuse the call if it costs more.",
+        unit="megapixel-steps",
+        ge=0,
+        phase=Phase.LIMITS,
     )
     previews: bool | None = option(
-        label="Previews", help="Show the picture while it is made.", narrowed_by="no_preview"
+        label="Previews", help="Show the picture while it is made.", narrowed_by="no_preview", phase=Phase.OUTPUT
     )
 
 
@@ -231,10 +283,10 @@ def choose_model(asked: str | None, restrictions: Restrictions, models: Models) 
     if asked is None and preferred is not None and restrictions.permits("allowed_models", preferred):
         asked = preferred
     if asked is None:
-        found = visible(restrictions, models)
-        if not found:
-            raise _no_such_model("none of the models that may be used is there", ())
-        return found[0]
+        for each in models.list():
+            if restrictions.permits("allowed_models", each.id):
+                return each
+        raise _no_such_model("none of the models that may be used is there", ())
     restrictions.permit("diffusers.generate", {"allowed_models": asked})
     try:
         return models.get(asked)

@@ -1,71 +1,145 @@
 """The folders in which models are found."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+import hashlib
+import itertools
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from mintaka.engine.errors import NoSuchModel
-from mintaka.engine.models.info import INDEX, BadModel, ModelInfo, read_model
+from mintaka.engine.models.info import INDEX, SIDECAR, BadModel, ModelInfo, read_model
 
 DEPTH = 2
 """How far below a given folder models are looked for: ``starter`` and ``owner/name``."""
 
 
-class ModelFolder:
-    """The models in ``paths``: each path is a model itself or holds models, at most two folders deep.
+class ModelSnapshot:
+    """The models of a folder as they were at one moment."""
 
-    A model's id is what its sidecar says, else its path below the given folder. Of two with one id the first counts.
-    The folders are read anew at every question, so a model put there is found without a restart.
-    """
+    def __init__(self, models: Mapping[str, ModelInfo], faults: Mapping[str, BadModel]) -> None:
+        self._models = models
+        self._faults = faults
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = tuple(paths)
+    @cached_property
+    def revision(self) -> str:
+        """What is known of the usable models, in 16 hex digits: another whenever one was added, removed or changed."""
+        told = hashlib.blake2b(digest_size=8)
+        for each in self._models.values():
+            told.update(each.model_dump_json(exclude={"path"}).encode())
+        return told.hexdigest()
 
     def list(self) -> list[ModelInfo]:
         """Every usable model, in the order of the folders and then of their names; for the others see `faults`."""
-        return list(self._scan()[0].values())
+        return [*self._models.values()]
 
     def faults(self) -> tuple[BadModel, ...]:
         """Why folders that look like models cannot be used."""
-        return tuple(self._scan()[1].values())
+        return tuple(self._faults.values())
 
     def get(self, model_id: str) -> ModelInfo:
         """The model called ``model_id``.
 
         Raises NoSuchModel with the nearest names, or BadModel when the folder is there but cannot be used.
         """
-        models, faults = self._scan()
-        if model_id in models:
-            return models[model_id]
-        if model_id in faults:
-            raise faults[model_id]
-        near = difflib.get_close_matches(model_id, models, n=3, cutoff=0.5)
-        if not models:
+        if model_id in self._models:
+            return self._models[model_id]
+        if model_id in self._faults:
+            raise self._faults[model_id]
+        near = difflib.get_close_matches(model_id, self._models, n=3, cutoff=0.5)
+        if not self._models:
             hint = "no models are installed"
         elif near:
             hint = f"did you mean {' or '.join(near)}?"
         else:
-            hint = f"there are {', '.join(models)}"
+            hint = f"there are {', '.join(self._models)}"
         raise NoSuchModel(f"there is no model called “{model_id}”; {hint}", hint=hint)
 
-    def _scan(self) -> tuple[dict[str, ModelInfo], dict[str, BadModel]]:
+
+class ModelFolder:
+    """The models in ``paths``: each path is a model itself or holds models, at most two folders deep.
+
+    A model's id is what its sidecar says, else its path below the given folder. Of two with one id the first counts.
+    The folders are looked at anew at every question, so a model put there is found without a restart; only files that
+    changed since are read again.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = tuple(paths)
+        self._read: dict[_Found, ModelInfo] = {}
+        self._last: tuple[Sequence[object], ModelSnapshot] | None = None
+
+    def list(self) -> list[ModelInfo]:
+        """Every usable model now; see `ModelSnapshot.list`."""
+        return self.snapshot().list()
+
+    def faults(self) -> tuple[BadModel, ...]:
+        """Why folders that look like models cannot be used now."""
+        return self.snapshot().faults()
+
+    def get(self, model_id: str) -> ModelInfo:
+        """The model now called ``model_id``; see `ModelSnapshot.get`."""
+        return self.snapshot().get(model_id)
+
+    def snapshot(self) -> ModelSnapshot:
+        """All models as they are now; the same object as before where nothing changed."""
         models: dict[str, ModelInfo] = {}
         faults: dict[str, BadModel] = {}
-        for root in self._paths:
-            for path in _model_folders(root, DEPTH):
-                name = path.relative_to(root).as_posix() if path != root else path.name
-                try:
-                    info = read_model(path, name)
-                except BadModel as fault:
-                    faults.setdefault(name, fault)
-                else:
-                    models.setdefault(info.id, info)
-        return models, faults
+        read: dict[_Found, ModelInfo] = {}
+        for each in itertools.chain.from_iterable(map(_found, self._paths)):
+            try:
+                info = self._read.get(each) or read_model(Path(each.path), each.name)
+            except BadModel as fault:
+                # Not remembered: it may be put right by a file that is not looked at here.
+                faults.setdefault(each.name, fault)
+            else:
+                read[each] = info
+                models.setdefault(info.id, info)
+        self._read = read
+        seen = [*read, *((name, fault.message) for name, fault in faults.items())]
+        last = self._last
+        if last is None or last[0] != seen:
+            last = self._last = seen, ModelSnapshot(models, faults)
+        return last[1]
 
 
-def _model_folders(path: Path, depth: int) -> Iterator[Path]:
-    if (path / INDEX).is_file():
-        yield path
-    elif depth and path.is_dir():
-        for child in sorted(path.iterdir()):
-            yield from _model_folders(child, depth - 1)
+class _Found(NamedTuple):
+    """A folder that looks like a model, and by what one sees that it has changed."""
+
+    path: str
+    name: str
+    """Its path below the given folder."""
+    changed: tuple[int | None, ...]
+    """Nanoseconds at which the folder, its index and its sidecar were changed last, and the bytes of the files."""
+
+
+def _found(root: Path) -> Iterator[_Found]:
+    top = str(root)
+    for path, index in _model_folders(top, DEPTH):
+        name = path[len(top) :].strip(os.sep).replace(os.sep, "/") or root.name
+        folder, sidecar = _stat(path), _stat(f"{path}{os.sep}{SIDECAR}")
+        changed = (
+            folder and folder.st_mtime_ns,
+            *(index.st_mtime_ns, index.st_size),
+            *((sidecar.st_mtime_ns, sidecar.st_size) if sidecar else ()),
+        )
+        yield _Found(path, name, changed)
+
+
+def _model_folders(path: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
+    index = _stat(f"{path}{os.sep}{INDEX}")
+    if index is not None and stat.S_ISREG(index.st_mode):
+        yield path, index
+    elif depth and os.path.isdir(path):
+        for child in sorted(os.listdir(path)):
+            yield from _model_folders(f"{path}{os.sep}{child}", depth - 1)
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None

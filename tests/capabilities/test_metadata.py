@@ -5,11 +5,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mintaka.capabilities.images import Image
-from mintaka.capabilities.metadata import describe
+from mintaka.capabilities.metadata import Metadata
 
 
 def metadata(world: Any, *caps: Any) -> list[dict[str, Any]]:
-    return describe(world.kernel.registry, [cap.describe() for cap in caps])  # type: ignore[return-value]
+    return Metadata(world.kernel.registry).listing([cap.describe() for cap in caps])
 
 
 def fields(told: dict[str, Any], method: str = "textToImage") -> dict[str, dict[str, Any]]:
@@ -57,6 +57,10 @@ async def test_an_option_tells_its_range_unit_choices_and_default(world: Any) ->
         "unit": "px",
         "minimum": 8,
         "maximum": 4096,
+        "soft_range": [64, 1024],
+        "widget": "slider",
+        "order": 1,
+        "phase": "size",
     }
     assert told["model_id"]["choices"] == ["alpha", "beta"]
     assert told["num_inference_steps"]["alias"] == "numInferenceSteps"
@@ -99,7 +103,7 @@ async def test_of_several_capabilities_of_a_type_the_first_is_told(world: Any) -
 
 async def test_where_no_model_may_be_used_there_is_no_example_and_nothing_to_choose(world: Any) -> None:
     [told] = metadata(world, world.narrow(world.root(), {"allowed_models": ["gamma"]}))
-    assert all("example" not in each for each in told["methods"])
+    assert all(each["examples"] == [] for each in told["methods"])
     assert fields(told)["model_id"]["choices"] == []
 
 
@@ -136,7 +140,7 @@ async def test_whatever_it_offers_is_accepted(world: Any, restrictions: dict[str
 
 async def test_an_example_keeps_to_the_restrictions(world: Any) -> None:
     cap = world.narrow(world.root(), {"max_width": 32, "seed": [30, 40]})
-    example = next(each for each in metadata(world, cap)[0]["methods"] if each["name"] == "textToImage")["example"]
+    [example] = next(each for each in metadata(world, cap)[0]["methods"] if each["name"] == "textToImage")["examples"]
     assert (
         example == '(let draw (get-capability "diffusers.generate"))\n(draw.textToImage "a large red heart" {:seed 30})'
     )

@@ -8,7 +8,7 @@ from mintaka import stdlib
 from mintaka.capabilities import ops as capability_ops
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.images import Image
-from mintaka.capabilities.metadata import describe
+from mintaka.capabilities.metadata import Metadata
 from mintaka.lang.parser import parse
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import compile_tree
@@ -85,8 +85,8 @@ async def test_what_a_script_only_used_itself_is_gone_when_it_ends(world: Any) -
 
 async def test_every_example_in_the_metadata_runs_as_it_stands(world: Any) -> None:
     narrow = world.narrow(world.root(), {"max_width": 32, "seed": [30, 40], "allowed_models": ["beta"]})
-    [told] = describe(world.kernel.registry, [narrow.describe()])
-    examples = [each["example"] for each in told["methods"]]  # type: ignore[index, union-attr, call-overload]
+    [told] = Metadata(world.kernel.registry).listing([narrow.describe()])
+    examples = [example for each in told["methods"] for example in each["examples"]]
     assert len(examples) == 5
     for example in examples:
         assert await run(world, example, narrow) is not None
