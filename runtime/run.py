@@ -20,6 +20,7 @@ from mintaka.runtime.recorder import Recorder
 from mintaka.runtime.records import Codec
 from mintaka.runtime.turns import Ticket, Turns
 from mintaka.runtime.values import Function, HostObject, Value
+from mintaka.runtime.waits import until
 
 T = TypeVar("T")
 Depth = tuple[Any, ...]
@@ -135,7 +136,7 @@ class Run:
         if self.recorder is not None:
             raise HostFault("This waits for something that a durable run cannot record.", kind="unsupported")
         alone = len(self.fibers) == 1
-        answer = self._until(self.deadline, awaitable)
+        answer = until(self.deadline, awaitable, self.late)
         return self._park(answer if alone else self._take_turns(answer, lambda: self._turns.arrival(str(id(answer)))))
 
     def together(self, tasks: Sequence[Callable[[], Value]]) -> list[Value]:
@@ -232,6 +233,8 @@ class Run:
                 kind="no_budget",
             )
         self.calls += 1
+        if self.recorder is None:
+            return self.wait(host.call(self, method, args))
         return self.perform(
             f"{host.type_name}.{method}", [host, *args], lambda given: host.call(self, method, given[1:])
         )
@@ -317,16 +320,6 @@ class Run:
         return DeadlinePassed(
             f"The script did not end within {self.budget.deadline_s:g} s. Ask for less at once, or allow more time."
         )
-
-    async def _until(self, deadline: float, awaitable: Awaitable[T]) -> T:
-        timeout = asyncio.timeout_at(deadline)
-        try:
-            async with timeout:
-                return await awaitable
-        except TimeoutError:
-            if timeout.expired():
-                raise self.late() from None
-            raise
 
     def _census(self) -> int:
         self.powers.garbage.look()
