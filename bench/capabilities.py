@@ -80,7 +80,7 @@ def main() -> None:
             id = chain[depth]
 
             def use(id: str = id) -> None:
-                kernel.settle(kernel.admit("ann", id, "play", {}, {"uses": 1}), {})
+                kernel.calls.settle(kernel.calls.admit("ann", id, "play", {}, {"uses": 1}), {})
 
             told(f"admit and settle a call, chain of {depth + 1}", median_us(use, bare_write, 60))
         told("delegate", median_us(lambda: kernel.delegate("ann", roots["toy"]), bare_write, 60))

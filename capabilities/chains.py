@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from blake3 import blake3
 from sqlalchemy import Connection, Row, Select, bindparam, or_, select
 
-from mintaka.capabilities.chain import Account, Chain, Dead, Link
+from mintaka.capabilities.chain import Account, Chain, Dead, Link, no_such_capability
 from mintaka.capabilities.limits import Limits, Rate
 from mintaka.capabilities.order import Empty
 from mintaka.capabilities.registry import Registry
@@ -50,8 +50,20 @@ class Chains:
         self._chains: dict[str, tuple[object, Chain]] = {}
         """By id: the database's version before it was read, and the chain."""
 
-    def now(self, id: str) -> Chain:
-        """The live capability ``id``, as of the last commit of anybody. Raises `Dead`."""
+    def now(self, holder: str, id: str) -> Chain:
+        """The live capability ``id`` of ``holder``, as of the last commit of anybody.
+
+        Raises HostFault ``no_such_capability``.
+        """
+        try:
+            chain = self._now(id)
+        except Dead:
+            raise no_such_capability() from None
+        if chain.leaf.holder != holder:
+            raise no_such_capability()
+        return chain
+
+    def _now(self, id: str) -> Chain:
         version = self._database.version()  # before reading: what is committed meanwhile makes the chain look older
         known, chain = self._chains.get(id, (None, None))
         if chain is None or version is None or known != version:

@@ -55,7 +55,7 @@ class Use:
             self._admissions += 1
             effect = f"{effect}#{self._admissions}"
         holder, cap = self.held.holder, self.held.id
-        call = Admitted(self.kernel, self.kernel.admit(holder, cap, self.method, asked, charges, effect))
+        call = Admitted(self.kernel, self.kernel.calls.admit(holder, cap, self.method, asked, charges, effect))
         try:
             yield call
             call.settle()
@@ -84,7 +84,7 @@ class Admitted:
 
     def is_live(self) -> bool:
         """Whether the capability still lives; a call that finds it dead should stop at once."""
-        return self._kernel.is_live(self._admission)
+        return self._kernel.calls.is_live(self._admission)
 
     def settle(
         self,
@@ -98,11 +98,11 @@ class Admitted:
         Raises HostFault ``no_such_capability`` where the capability was revoked meanwhile.
         """
         if not self._ended:
-            self._kernel.settle(self._admission, spent or {}, results, outcome)
+            self._kernel.calls.settle(self._admission, spent or {}, results, outcome)
             self._ended = True
 
     def release(self) -> None:
         """Give back all that was reserved, unless the call has ended."""
         if not self._ended:
-            self._kernel.release(self._admission)
+            self._kernel.calls.release(self._admission)
             self._ended = True

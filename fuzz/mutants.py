@@ -35,6 +35,7 @@ class Mutant:
 
 
 KERNEL = "capabilities/kernel.py"
+CALLS = "capabilities/calls.py"
 LEDGER = "capabilities/ledger.py"
 CHAINS = "capabilities/chains.py"
 ROWS = "capabilities/rows.py"
@@ -185,21 +186,21 @@ MUTANTS = (
     ),
     Mutant(
         "what was revoked while it ran is published",
-        KERNEL,
+        CALLS,
         "            self._rows.live(tx, admission.principal, admission.cap)\n            ledger.settle",
         "            ledger.settle",
         f"{IN_KERNEL}::test_what_was_revoked_while_it_ran_publishes_nothing",
     ),
     Mutant(
         "a crash keeps what was reserved",
-        KERNEL,
+        CALLS,
         "            ledger.release(tx, each.id, self._clock())\n            self._record_end(tx, Deed.LOST, each)\n",
         "            pass\n",
         f"{IN_KERNEL}::test_a_crash_gives_back_what_was_reserved_and_keeps_what_was_spent",
     ),
     Mutant(
         "a call that was settled before is paid again when it is made again",
-        KERNEL,
+        CALLS,
         "            if before is not None and before.settled:\n                return before\n",
         "            if before is not None and before.settled:\n                before = None\n                effect = None\n",
         "tests/capabilities/test_runs_that_are_resumed.py::test_a_settled_call_is_not_paid_again",

@@ -137,7 +137,7 @@ class Application:
 
     async def start(self) -> None:
         """Release what a crash left reserved, give the owner the root capabilities, begin."""
-        self._kernel.recover()
+        self._kernel.calls.recover()
         self._kernel.bootstrap(OWNER)
         await self._engine.start(preload=self._preload)
         self._watching = asyncio.create_task(self._watch.run())

@@ -43,15 +43,15 @@ def main() -> None:
     kernel, chances = kernel_at(url), random.Random(seed)
     for _ in itertools.count() if most == 0 else range(most):
         try:
-            call = kernel.admit(OWNER, cap, "play", {}, {"uses": 1, "compute": 1_000_000})
+            call = kernel.calls.admit(OWNER, cap, "play", {}, {"uses": 1, "compute": 1_000_000})
         except HostFault as fault:
             print(fault.kind, flush=True)
             continue
         if most == 0 and chances.random() < 0.3:
-            kernel.release(call)
+            kernel.calls.release(call)
             print("released", flush=True)
         else:
-            kernel.settle(call, {"compute": 500_000})
+            kernel.calls.settle(call, {"compute": 500_000})
             print("settled", flush=True)
         if most == 0 and chances.random() < 0.2:
             child = kernel.delegate(OWNER, cap, Terms({}, {"uses": 3}))

@@ -23,10 +23,10 @@ def busy_day(world: Any) -> tuple[str, Any]:
     exported, token = kernel.export("ann", child.id)
     redeemed = kernel.redeem("bob", token)
     kernel.mint("ann", world.root("sys.mint").id, "diffusers.generate")
-    kernel.settle(kernel.admit("bob", redeemed.id, "textToImage", {}, {"uses": 1}), {})
-    kernel.release(kernel.admit("ann", child.id, "textToImage", {}, {"uses": 1}))
-    kernel.admit("ann", child.id, "textToImage", {}, {"uses": 1})
-    kernel.recover()
+    kernel.calls.settle(kernel.calls.admit("bob", redeemed.id, "textToImage", {}, {"uses": 1}), {})
+    kernel.calls.release(kernel.calls.admit("ann", child.id, "textToImage", {}, {"uses": 1}))
+    kernel.calls.admit("ann", child.id, "textToImage", {}, {"uses": 1})
+    kernel.calls.recover()
     kernel.revoke("ann", exported.id)
     return token, shared
 

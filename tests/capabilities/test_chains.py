@@ -91,13 +91,13 @@ def test_a_capability_that_nobody_touched_is_not_read_again(here: Office) -> Non
 
 def test_a_revocation_by_another_process_counts_from_its_commit_on(here: Office, url: str) -> None:
     ids = a_chain(here, 4)
-    call = here.kernel.admit("ann", ids[-1], "play", {}, {})
-    assert here.kernel.is_live(call)
+    call = here.kernel.calls.admit("ann", ids[-1], "play", {}, {})
+    assert here.kernel.calls.is_live(call)
     other = subprocess.run(
         [sys.executable, "-c", REVOKE, url, ids[1]], cwd=ROOT_FOLDER, capture_output=True, text=True, check=True
     )
     assert other.stdout == "3\n"
-    assert not here.kernel.is_live(call)
+    assert not here.kernel.calls.is_live(call)
     assert [here.says("ann", id) for id in ids[1:]] == ["no_such_capability"] * 3
     assert here.says("ann", ids[0]) != "no_such_capability"
 
@@ -118,7 +118,7 @@ def test_two_processes_that_do_anything_in_turns_always_see_the_same(here: Offic
             elif deed == "give":
                 kernel.give(holder, id, "bob")
             elif deed == "use":
-                kernel.settle(kernel.admit(holder, id, "play", {}, {"uses": 1}), {})
+                kernel.calls.settle(kernel.calls.admit(holder, id, "play", {}, {"uses": 1}), {})
             elif deed == "revoke" and len(ids) > 6:
                 kernel.revoke(holder, ids[-1])
             else:

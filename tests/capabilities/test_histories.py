@@ -350,7 +350,7 @@ class History:
         admission = self.expect(
             expected,
             ("call", person, id, asked, costs),
-            lambda: self.kernel.admit(person, id, "play" if toy else "mint", asked, charges),
+            lambda: self.kernel.calls.admit(person, id, "play" if toy else "mint", asked, charges),
         )
         if admission is not None:
             self.running[admission.id] = (admission, list(self.up(id)))
@@ -366,11 +366,11 @@ class History:
         spent = self.random.randint(0, admission.charges["compute"] // MEGA)
         # A call ends with its capability, and with its principal's holding it.
         dead = self.dead(admission.cap) or self.known[admission.cap].holder != admission.principal
-        assert self.kernel.is_live(admission) != dead, self.log
+        assert self.kernel.calls.is_live(admission) != dead, self.log
         self.expect(
             "no_such_capability" if dead else "ok",
             ("settle", admission.cap, spent),
-            lambda: self.kernel.settle(admission, {"compute": spent * MEGA}),
+            lambda: self.kernel.calls.settle(admission, {"compute": spent * MEGA}),
         )
         if not dead:
             self.end(admission, {"compute": spent, "uses": 1})
@@ -378,14 +378,14 @@ class History:
     def release(self) -> None:
         if self.running:
             admission, _ = self.random.choice(list(self.running.values()))
-            self.kernel.release(admission)
+            self.kernel.calls.release(admission)
             self.log.append(("release", admission.cap))
             self.end(admission, {})
 
     def crash(self) -> None:
         self.log.append("crash")
         self.start()
-        assert self.kernel.recover() == len(self.running), self.log
+        assert self.kernel.calls.recover() == len(self.running), self.log
         for admission, _ in list(self.running.values()):
             self.end(admission, {})
 

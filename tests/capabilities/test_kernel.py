@@ -22,7 +22,7 @@ GENERATE = "diffusers.generate"
 
 
 def admit(world: Any, id: str) -> Any:
-    return world.kernel.admit("ann", id, "textToImage", {}, {"uses": 1})
+    return world.kernel.calls.admit("ann", id, "textToImage", {}, {"uses": 1})
 
 
 def kind_of(refused: Any) -> str:
@@ -113,7 +113,7 @@ def test_unknown_foreign_revoked_and_expired_are_one_answer(world: Any) -> None:
         for attempt in (
             lambda id=id: world.kernel.describe("ann", id),
             lambda id=id: world.kernel.delegate("ann", id),
-            lambda id=id: world.kernel.admit("ann", id, "textToImage", {}, {}),
+            lambda id=id: world.kernel.calls.admit("ann", id, "textToImage", {}, {}),
             lambda id=id: world.kernel.permit("ann", id, {}),
             lambda id=id: world.kernel.revoke("ann", id),
             lambda id=id: world.kernel.mint("ann", id, GENERATE),
@@ -175,14 +175,14 @@ def test_minting_is_refused_beyond_the_namespace_without_a_mint_and_of_a_mint(wo
 def test_two_children_of_one_budget_spend_it_together(world: Any) -> None:
     parent = world.kernel.delegate("ann", root(world), Terms({}, {"compute": 10}))
     children = [world.kernel.delegate("ann", parent.id, Terms({}, {"compute": 10})).id for _ in range(2)]
-    first = world.kernel.admit("ann", children[0], "textToImage", {}, {"compute": 6 * MEGA})
+    first = world.kernel.calls.admit("ann", children[0], "textToImage", {}, {"compute": 6 * MEGA})
     with pytest.raises(HostFault, match="costs 6 megapixel-steps, and 4 are left") as caught:
-        world.kernel.admit("ann", children[1], "textToImage", {}, {"compute": 6 * MEGA})
+        world.kernel.calls.admit("ann", children[1], "textToImage", {}, {"compute": 6 * MEGA})
     assert caught.value.kind == "no_budget"
     assert caught.value.data == {"unit": "compute", "cost": 6, "left": 4}
-    world.kernel.settle(first, {"compute": 5 * MEGA})
-    second = world.kernel.admit("ann", children[1], "textToImage", {}, {"compute": 5 * MEGA})
-    world.kernel.settle(second, {})
+    world.kernel.calls.settle(first, {"compute": 5 * MEGA})
+    second = world.kernel.calls.admit("ann", children[1], "textToImage", {}, {"compute": 5 * MEGA})
+    world.kernel.calls.settle(second, {})
     assert world.kernel.describe("ann", parent.id).to_json()["used"] == {"compute": 10}
     assert world.kernel.describe("ann", children[0]).to_json()["left"] == {"compute": 0}
 
@@ -190,8 +190,8 @@ def test_two_children_of_one_budget_spend_it_together(world: Any) -> None:
 def test_what_an_authority_minted_pays_into_its_accounts_too(world: Any) -> None:
     authority = world.kernel.delegate("ann", root(world, "sys.mint"), Terms({}, {"uses": 2}))
     minted = world.kernel.mint("ann", authority.id, GENERATE)
-    world.kernel.settle(world.kernel.admit("ann", minted.id, "textToImage", {}, {"uses": 1}), {})
-    assert kind_of(lambda: world.kernel.admit("ann", minted.id, "textToImage", {}, {"uses": 1})) == "no_budget"
+    world.kernel.calls.settle(world.kernel.calls.admit("ann", minted.id, "textToImage", {}, {"uses": 1}), {})
+    assert kind_of(lambda: world.kernel.calls.admit("ann", minted.id, "textToImage", {}, {"uses": 1})) == "no_budget"
     assert kind_of(lambda: world.kernel.mint("ann", authority.id, GENERATE)) == "no_budget"
 
 
@@ -199,47 +199,47 @@ def test_a_refused_call_reserves_nothing_anywhere(world: Any) -> None:
     rich = world.kernel.delegate("ann", root(world), Terms({}, {"compute": 10, "uses": 5}))
     poor = world.kernel.delegate("ann", rich.id, Terms({}, {"compute": 1}))
     costs = {"uses": 1, "compute": 2 * MEGA}
-    assert kind_of(lambda: world.kernel.admit("ann", poor.id, "textToImage", {}, costs)) == "no_budget"
+    assert kind_of(lambda: world.kernel.calls.admit("ann", poor.id, "textToImage", {}, costs)) == "no_budget"
     assert world.kernel.describe("ann", rich.id).to_json()["used"] == {"compute": 0, "uses": 0}
 
 
 def test_a_method_that_is_not_allowed_is_not_admitted(world: Any) -> None:
     lists = world.kernel.delegate("ann", root(world), Terms({"methods": ["models"]}))
-    assert kind_of(lambda: world.kernel.admit("ann", lists.id, "textToImage", {}, {})) == "denied"
+    assert kind_of(lambda: world.kernel.calls.admit("ann", lists.id, "textToImage", {}, {})) == "denied"
 
 
 def test_a_call_ends_once(world: Any) -> None:
     limited = world.kernel.delegate("ann", root(world), Terms({}, {"uses": 3}))
-    admission = world.kernel.admit("ann", limited.id, "textToImage", {}, {"uses": 1})
-    world.kernel.settle(admission, {})
+    admission = world.kernel.calls.admit("ann", limited.id, "textToImage", {}, {"uses": 1})
+    world.kernel.calls.settle(admission, {})
     with pytest.raises(ValueError, match="already ended"):
-        world.kernel.release(admission)
+        world.kernel.calls.release(admission)
     assert world.kernel.describe("ann", limited.id).to_json()["used"] == {"uses": 1}
 
 
 def test_a_call_cannot_spend_more_than_it_reserved(world: Any) -> None:
     limited = world.kernel.delegate("ann", root(world), Terms({}, {"compute": 3}))
-    admission = world.kernel.admit("ann", limited.id, "textToImage", {}, {"compute": MEGA})
+    admission = world.kernel.calls.admit("ann", limited.id, "textToImage", {}, {"compute": MEGA})
     with pytest.raises(ValueError, match="cannot spend"):
-        world.kernel.settle(admission, {"compute": 2 * MEGA})
-    world.kernel.release(admission)
+        world.kernel.calls.settle(admission, {"compute": 2 * MEGA})
+    world.kernel.calls.release(admission)
 
 
 def test_what_was_revoked_while_it_ran_publishes_nothing(world: Any) -> None:
     child = world.kernel.delegate("ann", root(world), Terms({}, {"uses": 1}))
-    admission = world.kernel.admit("ann", child.id, "textToImage", {}, {"uses": 1})
-    assert world.kernel.is_live(admission)
+    admission = world.kernel.calls.admit("ann", child.id, "textToImage", {}, {"uses": 1})
+    assert world.kernel.calls.is_live(admission)
     world.kernel.revoke("ann", child.id)
-    assert not world.kernel.is_live(admission)
+    assert not world.kernel.calls.is_live(admission)
     picture = Published("a" * 64, "image/png", 8, 8)
-    assert kind_of(lambda: world.kernel.settle(admission, {}, [picture])) == "no_such_capability"
+    assert kind_of(lambda: world.kernel.calls.settle(admission, {}, [picture])) == "no_such_capability"
     assert not world.kernel.owns("ann", "a" * 64)
-    world.kernel.release(admission)
+    world.kernel.calls.release(admission)
 
 
 def test_a_published_result_is_its_principals_and_nobody_elses(world: Any) -> None:
-    admission = world.kernel.admit("ann", root(world), "textToImage", {}, {})
-    world.kernel.settle(admission, {}, [Published("a" * 64, "image/png", 8, 8)])
+    admission = world.kernel.calls.admit("ann", root(world), "textToImage", {}, {})
+    world.kernel.calls.settle(admission, {}, [Published("a" * 64, "image/png", 8, 8)])
     assert world.kernel.owns("ann", "a" * 64)
     assert not world.kernel.owns("bob", "a" * 64)
     assert not world.kernel.owns("ann", "b" * 64)
@@ -255,14 +255,14 @@ def test_a_crash_gives_back_what_was_reserved_and_keeps_what_was_spent(tmp_path:
     first = Database(url)
     before = kernel(first)
     limited = before.delegate("ann", before.bootstrap("ann")[0].id, Terms({}, {"uses": 5}))
-    before.settle(before.admit("ann", limited.id, "mint", {}, {"uses": 1}), {})
+    before.calls.settle(before.calls.admit("ann", limited.id, "mint", {}, {"uses": 1}), {})
     for _ in range(3):
-        before.admit("ann", limited.id, "mint", {}, {"uses": 1})
+        before.calls.admit("ann", limited.id, "mint", {}, {"uses": 1})
     first.close()
     second = Database(url)
     after = kernel(second)
-    assert after.recover() == 3
-    assert after.recover() == 0
+    assert after.calls.recover() == 3
+    assert after.calls.recover() == 0
     assert [(each.reserved, each.spent) for each in after.describe("ann", limited.id).accounts] == [(0, 1)]
     second.close()
 
@@ -327,12 +327,12 @@ def test_everything_but_what_a_restart_takes_back_anyway_waits_for_the_disk(worl
         waited.append(flushed)
         return write(flushed=flushed)
 
-    world.kernel._database = SimpleNamespace(write=watched, read=world.database.read)
+    world.kernel._database = world.kernel.calls._database = SimpleNamespace(write=watched)
     top = root(world)
     child = world.kernel.delegate("ann", top)
     call, failing = admit(world, child.id), admit(world, child.id)
-    world.kernel.settle(call, {})
-    world.kernel.release(failing)
+    world.kernel.calls.settle(call, {})
+    world.kernel.calls.release(failing)
     world.kernel.revoke("ann", child.id)
     #                  root, delegate, admit, admit, settle, release, revoke
     assert waited == [True, True, False, False, True, False, True]
@@ -349,7 +349,7 @@ def test_another_key_makes_every_capability_dead(world: Any) -> None:
 def test_released_calls_leave_a_record_of_what_they_held(world: Any) -> None:
     limited = world.kernel.delegate("ann", root(world), Terms({}, {"uses": 1}))
     for _ in range(3):
-        world.kernel.release(world.kernel.admit("ann", limited.id, "textToImage", {}, {"uses": 1}))
+        world.kernel.calls.release(world.kernel.calls.admit("ann", limited.id, "textToImage", {}, {"uses": 1}))
     with world.database.read() as tx:
         assert len(tx.execute(select(charge)).all()) == 3
     assert world.kernel.describe("ann", limited.id).left == {"uses": 1}
@@ -362,8 +362,8 @@ def test_only_so_many_calls_run_at_once_under_the_whole_chain(world: Any) -> Non
     assert kind_of(lambda: admit(world, narrow.id)) == "busy"
     second = admit(world, wide.id)
     assert kind_of(lambda: admit(world, wide.id)) == "busy"
-    world.kernel.settle(first, {})
-    world.kernel.release(second)
+    world.kernel.calls.settle(first, {})
+    world.kernel.calls.release(second)
     assert world.kernel.describe("ann", narrow.id).left == {"concurrent": 1}
     assert admit(world, narrow.id) is not None
 

@@ -58,7 +58,7 @@ def check_kills(folder: Path, kills: int) -> None:
         process.stdout.close()
         process.wait()
         kernel = kernel_at(url)
-        kernel.recover()
+        kernel.calls.recover()
         uses = next(each for each in kernel.describe(OWNER, cap).accounts if each.unit == "uses")
         compute = next(each for each in kernel.describe(OWNER, cap).accounts if each.unit == "compute")
         assert (uses.reserved, compute.reserved) == (0, 0)

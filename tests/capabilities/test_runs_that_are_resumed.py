@@ -118,7 +118,7 @@ async def process(world: World, rows: list[Row], held: list[str], axe: Axe, sour
     value: Value = outcome.value
     with database.write():
         grant.end(value)
-        world.kernel.end_run(RUN)
+        world.kernel.calls.end_run(RUN)
         effects.forget()
     return value
 
@@ -161,7 +161,7 @@ async def outlived(world: World, axes: list[Axe]) -> tuple[Ends, int]:
             fallen += 1
         finally:
             world.kernel._database = database
-        world.kernel.recover({RUN})
+        world.kernel.calls.recover({RUN})
     return ends(world, held, value), fallen
 
 
@@ -190,13 +190,13 @@ async def test_killed_again_and_again_it_still_does_everything_once(world: World
 def test_a_settled_call_is_not_paid_again(world: World) -> None:
     held = start(world)
     for spent in (1, 1):
-        call = world.kernel.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 500}, f"{RUN}/3#1")
+        call = world.kernel.calls.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 500}, f"{RUN}/3#1")
         if not call.settled:
-            world.kernel.settle(call, {"compute": 400}, outcome='"kept"')
+            world.kernel.calls.settle(call, {"compute": 400}, outcome='"kept"')
         assert world.kernel.describe("ann", held[0]).left["uses"] == 10 - spent
     assert (call.settled, call.outcome) == (True, '"kept"')
-    assert world.kernel.compute_spent(RUN) == 500
-    assert world.kernel.compute_spent("j_2") == 0
+    assert world.kernel.calls.compute_spent(RUN) == 500
+    assert world.kernel.calls.compute_spent("j_2") == 0
 
 
 async def test_a_picture_that_had_been_paid_is_not_drawn_again(world: World) -> None:
@@ -214,7 +214,7 @@ async def test_a_picture_that_had_been_paid_is_not_drawn_again(world: World) -> 
             settled = tx.execute(select(func.count()).where(invocation.c.state == "settled")).scalar()
         if settled and [row[1] for row in rows][-1] == "call":
             asked = len(world.engine.asked)
-            world.kernel.recover({RUN})
+            world.kernel.calls.recover({RUN})
             assert await process(world, rows, held, Axe(), source) == first
             assert len(world.engine.asked) == asked
             return
@@ -223,25 +223,25 @@ async def test_a_picture_that_had_been_paid_is_not_drawn_again(world: World) -> 
 
 async def test_what_a_lost_run_reserved_is_kept_for_it_and_given_back_where_it_ends_otherwise(world: World) -> None:
     held, _ = start(world), None
-    call = world.kernel.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 500}, f"{RUN}/3#1")
-    assert world.kernel.recover({RUN}) == 0
-    again = world.kernel.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 500}, f"{RUN}/3#1")
+    call = world.kernel.calls.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 500}, f"{RUN}/3#1")
+    assert world.kernel.calls.recover({RUN}) == 0
+    again = world.kernel.calls.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 500}, f"{RUN}/3#1")
     assert again.id == call.id
-    more = world.kernel.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 900}, f"{RUN}/3#1")
+    more = world.kernel.calls.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 900}, f"{RUN}/3#1")
     assert more.id != call.id
     with world.database.read() as tx:
         rows = tx.execute(select(account.c.unit, account.c.reserved).where(account.c.cap == held[0])).all()
     assert dict(map(tuple, rows)) == {"uses": 1, "compute": 900, "concurrent": 1}
-    world.kernel.end_run(RUN)
+    world.kernel.calls.end_run(RUN)
     assert world.kernel.describe("ann", held[0]).left["uses"] == 10
-    later = world.kernel.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 500}, f"{RUN}/3#1")
+    later = world.kernel.calls.admit("ann", held[0], "textToImage", {}, {"uses": 1, "compute": 500}, f"{RUN}/3#1")
     assert later.id not in (call.id, more.id)
 
 
 async def test_a_run_that_is_lost_for_good_leaves_nothing_reserved(world: World) -> None:
     held = start(world)
-    world.kernel.admit("ann", held[0], "textToImage", {}, {"uses": 1}, f"{RUN}/3#1")
-    assert world.kernel.recover() == 1
+    world.kernel.calls.admit("ann", held[0], "textToImage", {}, {"uses": 1}, f"{RUN}/3#1")
+    assert world.kernel.calls.recover() == 1
     assert world.kernel.describe("ann", held[0]).left["uses"] == 10
 
 
