@@ -9,6 +9,7 @@ themselves and one another. The result is a tree parallel to the script's, used 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import ClassVar
 
 from mintaka.lang.limits import allow_deep_recursion
 from mintaka.lang.parameters import Parameter, parameter
@@ -129,7 +130,8 @@ class _Scope:
 
     def bind(self, name: str) -> Variable:
         """The variable ``name`` from here on; binding it again in the same scope is the same variable."""
-        variable = self.seen.get(name) or (self._later and self._later.get(name)) or self.new(name)
+        later = self._later.get(name) if self._later is not None else None
+        variable = self.seen.get(name) or later or self.new(name)
         variable.bound += 1
         self.seen[name] = variable
         return variable
@@ -162,28 +164,6 @@ class _Resolver:
     def __init__(self) -> None:
         self.unbound: list[tuple[Resolved, frozenset[str]]] = []
         self.stray: list[Call] = []
-        self._forms: Mapping[str, Callable[[Call, _Scope], Resolved]] = {
-            "std.seq": self._seq,
-            "std.let": self._let,
-            "std.set": self._use,
-            "std.var": self._use,
-            "std.error": self._use,
-            "std.if": self._if,
-            "std.while": self._while,
-            "std.for": self._for,
-            "std.break": self._leave,
-            "std.continue": self._leave,
-            "std.try": self._try,
-            "std.lambda": self._lambda,
-            "std.define": self._define,
-            "std.params": self._params,
-            "par.all": self._tasks,
-            "std.with_timeout": self._with_timeout,
-            "and": self._maybe,
-            "or": self._maybe,
-            "guard": self._maybe,
-            "nullish": self._maybe,
-        }
 
     def scoped(self, node: Node, scope: _Scope) -> Resolved:
         """``node`` in ``scope``, which opens with it."""
@@ -197,9 +177,9 @@ class _Resolver:
         if isinstance(node, Literal):
             return Resolved(node)
         if isinstance(node, Call):
-            form = self._forms.get(node.op)
+            form = self._FORMS.get(node.op)
             if form is not None and well_formed(node):
-                return form(node, scope)
+                return form(self, node, scope)
         return Resolved(node, self._all(children(node), scope))
 
     def _all(self, nodes: Iterable[Node], scope: _Scope) -> tuple[Resolved, ...]:
@@ -307,6 +287,29 @@ class _Resolver:
         for name in islice(reversed(scope.seen), len(scope.seen) - before):
             scope.seen[name].early = True
         return Resolved(node, args)
+
+    _FORMS: ClassVar[Mapping[str, Callable[["_Resolver", Call, _Scope], Resolved]]] = {
+        "std.seq": _seq,
+        "std.let": _let,
+        "std.set": _use,
+        "std.var": _use,
+        "std.error": _use,
+        "std.if": _if,
+        "std.while": _while,
+        "std.for": _for,
+        "std.break": _leave,
+        "std.continue": _leave,
+        "std.try": _try,
+        "std.lambda": _lambda,
+        "std.define": _define,
+        "std.params": _params,
+        "par.all": _tasks,
+        "std.with_timeout": _with_timeout,
+        "and": _maybe,
+        "or": _maybe,
+        "guard": _maybe,
+        "nullish": _maybe,
+    }
 
 
 @dataclass(slots=True)

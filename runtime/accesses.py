@@ -7,7 +7,8 @@ as an index, and anything but a list where ``xs[i]`` would mean something else.
 """
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 from mintaka.lang.scopes import Resolved
 from mintaka.runtime.lattice import BOOLEAN, INT, LIST, NULL, NUMBER, OBJECT, TEXT, Type
@@ -19,37 +20,21 @@ from mintaka.runtime.pynodes import Expr, Stmt
 MOST_PARTS = 7
 """Parts of a text that is put together in line: if all are short it stays below a unit of fuel."""
 
-Template = Callable[[Op, Resolved, Sequence[Expr], Sequence[Type], str | None, bool], Expr | None]
+Template = Callable[["Accesses", Op, Resolved, Sequence[Expr], Sequence[Type], str | None, bool], Expr | None]
 
 
 class Accesses(Operations):
     """Writes accesses to data."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._templates: dict[str, Template] = {
-            "list.get": self._list_get,
-            "list.set": self._list_set,
-            "list.push": self._list_push,
-            "list.len": self._length,
-            "str.len": self._length,
-            "obj.get": self._object_get,
-            "obj.set": self._object_set,
-            "str.concat": self._concat,
-            "std.string": self._string,
-            "math.floor": self._whole,
-            "math.abs": self._absolute,
-        }
 
     def _call(self, resolved: Resolved, op: Op, into: str | None, wanted: bool) -> Expr:
         """A call of an op of the table; ``wanted`` says whether its value is of interest."""
         if op.takes_run:
             self._depth()
         types = [self._facts.of(arg) for arg in resolved.args]
-        template = self._templates.get(op.name) if self._ops.standard(op.name) else None
+        template = self._TEMPLATES.get(op.name) if self._ops.standard(op.name) else None
         values = self._all(resolved.args)
         if template is not None:
-            value = template(op, resolved, values, types, into, wanted)
+            value = template(self, op, resolved, values, types, into, wanted)
             if value is not None:
                 return value
         return self._checked(op, values, types)
@@ -223,3 +208,17 @@ class Accesses(Operations):
             return quick(value)
         value = self._named(value)
         return self._at.choose([self._is(value, "int")], quick(value), self._by_op(op, [value]))
+
+    _TEMPLATES: ClassVar[Mapping[str, Template]] = {
+        "list.get": _list_get,
+        "list.set": _list_set,
+        "list.push": _list_push,
+        "list.len": _length,
+        "str.len": _length,
+        "obj.get": _object_get,
+        "obj.set": _object_set,
+        "str.concat": _concat,
+        "std.string": _string,
+        "math.floor": _whole,
+        "math.abs": _absolute,
+    }

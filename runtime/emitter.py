@@ -6,8 +6,8 @@ right: whatever a later argument's statements could change is put into a variabl
 """
 
 import ast
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from mintaka.lang.scopes import FunctionScope, Resolution, Resolved
 from mintaka.lang.tree import Call, Data, Literal
@@ -34,18 +34,6 @@ class Emitter(Statements):
         self._facts = facts
         self.functions: dict[str, Call] = {}
         """Name of each Python function → the ``std.lambda`` it stands for."""
-        self._statements.update(dict.fromkeys(("and", "or", "guard", "nullish"), self._logic))
-        self._expressions: dict[str, Callable[[Resolved], Expr]] = {
-            "std.var": self._use,
-            "std.error": self._use,
-            "std.quote": self._quote,
-            "std.lambda": self._lambda,
-            "std.define": self._lambda,
-            "std.apply": self._apply,
-            "par.all": self._together,
-            "obj.new": self._object,
-            "list.new": lambda resolved: self._at.array(self._all(resolved.args)),
-        }
 
     def module(self) -> ast.Module:
         """``def outer(helpers…): def main(depth): …; return main``."""
@@ -57,14 +45,14 @@ class Emitter(Statements):
     def _emit(self, resolved: Resolved, destination: Destination) -> None:
         """Emit ``resolved`` so that its value gets to ``destination``."""
         self._open(resolved)
-        statement = self._statements.get(resolved.op)
+        statement = self._STATEMENTS.get(resolved.op)
         if statement is None:
             own = isinstance(destination, Into) and self._homes[destination.name] is self._frame
             into = destination.name if isinstance(destination, Into) and own else None
             self._put(self._plain(resolved, into, wanted=destination is not DISCARD), destination)
             return
         outer = self._enter(resolved.op, resolved.node.span)
-        statement(resolved, destination)
+        statement(self, resolved, destination)
         self._at = outer
 
     def _value(self, resolved: Resolved, into: str | None = None, *, loose: bool = False) -> Expr:
@@ -73,7 +61,7 @@ class Emitter(Statements):
         What is computed in several steps may be written to ``into``, a variable that will get the value anyway.
         ``loose`` promises that nothing is emitted between this value and the arguments behind it.
         """
-        if resolved.op not in self._statements:
+        if resolved.op not in self._STATEMENTS:
             self._open(resolved)
             value = self._plain(resolved, into, wanted=True)
             # What other script code may run behind is complete before the next argument is begun. Data stands in a
@@ -96,8 +84,8 @@ class Emitter(Statements):
         if isinstance(resolved.node, Literal):
             return self._literal(resolved.node.value)
         outer = self._enter(resolved.op, resolved.node.span)
-        expression = self._expressions.get(resolved.op)
-        value = expression(resolved) if expression is not None else self._op(resolved, into, wanted)
+        expression = self._EXPRESSIONS.get(resolved.op)
+        value = expression(self, resolved) if expression is not None else self._op(resolved, into, wanted)
         self._at = outer
         return value
 
@@ -310,3 +298,20 @@ class Emitter(Statements):
         elif resolved.op == COMPARATOR and len(args) == 2 and args[1].function in self._calls.comparators:
             value = self._sorted(op, resolved)
         return value if value is not None else self._call(resolved, op, into, wanted)
+
+    _STATEMENTS: ClassVar[Mapping[str, Callable[[Any, Resolved, Destination], None]]] = {
+        **Statements._STATEMENTS,
+        **dict.fromkeys(("and", "or", "guard", "nullish"), _logic),
+    }
+    _EXPRESSIONS: ClassVar[Mapping[str, Callable[["Emitter", Resolved], Expr]]] = {
+        "std.var": _use,
+        "std.error": _use,
+        "std.quote": _quote,
+        "std.lambda": _lambda,
+        "std.define": _lambda,
+        "std.apply": _apply,
+        "par.all": _together,
+        "obj.new": _object,
+        "list.new": lambda self, resolved: self._at.array(self._all(resolved.args)),
+    }
+    """How forms are written that are no statements."""

@@ -14,7 +14,8 @@ only ever joined. When a pass finds nothing to add, everything found is true of 
 A script that is not through after `MOST_PASSES` is compiled without types, and means the same.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from mintaka.lang.numbers import MAX_INTEGER
 from mintaka.lang.scopes import FunctionScope, Resolved, Variable
@@ -52,35 +53,6 @@ class Inference(Conditions):
         super().__init__(calls, ops)
         self.returned: dict[FunctionScope, Type] = {}
         """The join of what each function gives back."""
-        self._forms: dict[str, Callable[[Resolved], Type]] = {
-            "std.seq": self._seq,
-            "std.if": self._if,
-            "std.while": self._while,
-            "std.for": self._for,
-            "std.break": self._leave,
-            "std.continue": self._leave,
-            "std.return": self._return,
-            "std.let": self._assignment,
-            "std.set": self._assignment,
-            "std.var": self._use,
-            "std.error": self._use,
-            "std.quote": lambda resolved: self._literal(resolved.args[0]),
-            "std.lambda": self._lambda,
-            "std.define": self._lambda,
-            "std.apply": self._apply,
-            "std.try": self._try,
-            "std.with_timeout": self._with_timeout,
-            "std.params": self._params,
-            "std.throw": self._throw,
-            "par.all": self._together,
-            "obj.new": self._object,
-            "list.new": self._list,
-            "and": self._logic,
-            "or": self._logic,
-            "not": self._logic,
-            "guard": self._values,
-            "nullish": self._values,
-        }
 
     def run(self) -> bool:
         """Infer; whether that came to an end."""
@@ -111,7 +83,7 @@ class Inference(Conditions):
                 return known
             found = self._literal(resolved)
         else:
-            found = self._forms.get(resolved.op, self._op)(resolved)
+            found = self._FORMS.get(resolved.op, Inference._op)(self, resolved)
         if self._env is None:
             found = NOTHING
         self.facts[resolved] = found
@@ -378,6 +350,36 @@ class Inference(Conditions):
             if current.inline and current.function is not None:
                 yield from current.function.parameters
             pending.extend(current.args)
+
+    _FORMS: ClassVar[Mapping[str, Callable[["Inference", Resolved], Type]]] = {
+        "std.seq": _seq,
+        "std.if": _if,
+        "std.while": _while,
+        "std.for": _for,
+        "std.break": _leave,
+        "std.continue": _leave,
+        "std.return": _return,
+        "std.let": _assignment,
+        "std.set": _assignment,
+        "std.var": _use,
+        "std.error": _use,
+        "std.quote": lambda self, resolved: self._literal(resolved.args[0]),
+        "std.lambda": _lambda,
+        "std.define": _lambda,
+        "std.apply": _apply,
+        "std.try": _try,
+        "std.with_timeout": _with_timeout,
+        "std.params": _params,
+        "std.throw": _throw,
+        "par.all": _together,
+        "obj.new": _object,
+        "list.new": _list,
+        "and": _logic,
+        "or": _logic,
+        "not": _logic,
+        "guard": _values,
+        "nullish": _values,
+    }
 
 
 _DECLARED = {

@@ -1,6 +1,7 @@
 """Statements: control flow, variables and functions, as blocks with their price of fuel in front."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from mintaka.lang.parameters import Parameter
 from mintaka.lang.scopes import FunctionScope, Resolved
@@ -22,20 +23,6 @@ class Statements(Callbacks):
         """What ``std.params`` declares."""
         self.bytes_per_tick = 0
         """Bytes of data that a unit of fuel can make without accounting for them."""
-        self._statements: dict[str, Callable[[Resolved, Destination], None]] = {
-            "std.seq": self._seq,
-            "std.if": self._if,
-            "std.while": self._while,
-            "std.for": self._for,
-            "std.break": self._leave,
-            "std.continue": self._leave,
-            "std.return": self._return,
-            "std.let": self._assignment,
-            "std.set": self._assignment,
-            "std.try": self._try,
-            "std.with_timeout": self._with_timeout,
-            "std.params": self._params,
-        }
 
     def _emit(self, resolved: Resolved, destination: Destination) -> None:
         raise NotImplementedError
@@ -219,3 +206,19 @@ class Statements(Callbacks):
         for index, variable in enumerate(resolved.parameters):
             self._bind(variable, self._at.item(values, index))
         self._put(self._at.constant(None), destination)
+
+    _STATEMENTS: ClassVar[Mapping[str, Callable[[Any, Resolved, Destination], None]]] = {
+        "std.seq": _seq,
+        "std.if": _if,
+        "std.while": _while,
+        "std.for": _for,
+        "std.break": _leave,
+        "std.continue": _leave,
+        "std.return": _return,
+        "std.let": _assignment,
+        "std.set": _assignment,
+        "std.try": _try,
+        "std.with_timeout": _with_timeout,
+        "std.params": _params,
+    }
+    """How forms are written that are no expressions."""
