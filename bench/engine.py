@@ -62,10 +62,20 @@ async def seconds(work: Callable[[], Awaitable[object]]) -> float:
 
 async def measure(rounds: int, threads: int | None) -> None:
     engine = Engine(ModelFolder([MODELS]), threads=threads, log=print, token_bytes=secrets.token_bytes)
-    native = TextToImage("bench", "starter", PROMPT, 64, 64, 20, 4.5, 1, previews=False)
+    native = TextToImage(
+        id="bench",
+        model="starter",
+        prompt=PROMPT,
+        width=64,
+        height=64,
+        steps=20,
+        guidance_scale=4.5,
+        seed=1,
+        previews=False,
+    )
 
     async def draw(request: TextToImage) -> None:
-        await engine.text_to_image(request, lambda step: None)
+        await engine.run(request, lambda step: None)
 
     async def draw_at_once() -> None:
         await asyncio.gather(*(draw(replace(native, seed=seed)) for seed in range(AT_ONCE)))

@@ -24,6 +24,12 @@ class Unsupported(EngineError):
     kind = "unsupported"
 
 
+class BadImage(EngineError):
+    """A picture that came with the request is none, is broken or is too large; the message says which."""
+
+    kind = "bad_image"
+
+
 class WorkerCrashed(EngineError):
     """The worker process died while it ran the request; a new one is started and the request may be tried again."""
 

@@ -1,14 +1,21 @@
 """What the supervisor and a worker say to each other, as plain maps for `mintaka.engine.frames`.
 
-    supervisor → worker    start (over standard input)   text_to_image   load   cancel
+    supervisor → worker    start (over standard input)   request   load   cancel
     worker → supervisor    hello   ready   unable   beat   step   done   failed   cancelled
 
-The worker knows no users and no capabilities: it is told the folder of a model and what to draw.
+The worker knows no users and no capabilities: it is told what to make and which files to make it with.
 """
 
+import functools
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from mintaka.engine.errors import (
+    BadImage,
     DeadlineExceeded,
     EngineError,
     NoSuchModel,
@@ -18,7 +25,7 @@ from mintaka.engine.errors import (
 )
 from mintaka.engine.frames import Message
 from mintaka.engine.models.info import BadModel
-from mintaka.engine.requests import Picture, Step, TextToImage
+from mintaka.engine.requests import REQUESTS, Picture, Request, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +54,38 @@ def start_from(message: Message) -> Start:
     return Start(**{field.name: message[field.name] for field in fields(Start)})
 
 
-def request_message(number: int, path: str, request: TextToImage) -> Message:
-    """Request ``number``: draw ``request`` with the model in folder ``path``."""
-    return {"kind": "text_to_image", "id": number, "path": path, "request": asdict(request)}
+Files = Mapping[str, Path]
+"""The files and folders a request needs, by what they are to it: `MODEL`."""
+
+MODEL = "model"
+"""The folder of the model that draws."""
 
 
-def request_from(message: Message) -> TextToImage:
+@functools.cache
+def _reader(method: str) -> TypeAdapter[Any]:
+    return TypeAdapter(next(kind for kind in REQUESTS if kind.method == method))
+
+
+def request_message(number: int, files: Files, request: Request) -> Message:
+    """Request ``number``: make ``request`` with ``files``."""
+    return {
+        "kind": "request",
+        "id": number,
+        "method": request.method,
+        "files": {role: str(path) for role, path in files.items()},
+        "request": asdict(request),
+    }
+
+
+def request_from(message: Message) -> Request:
     """The request in the message."""
-    return TextToImage(**message["request"])
+    request: Request = _reader(message["method"]).validate_python(message["request"])
+    return request
+
+
+def files_from(message: Message) -> Files:
+    """The files in the message."""
+    return {role: Path(path) for role, path in message["files"].items()}
 
 
 def step_message(number: int, step: Step) -> Message:
@@ -79,7 +110,16 @@ def pictures_from(message: Message) -> list[Picture]:
 
 ERRORS: dict[str, type[EngineError]] = {
     error.__name__: error
-    for error in (EngineError, NoSuchModel, Unsupported, BadModel, WorkerCrashed, OutOfDeviceMemory, DeadlineExceeded)
+    for error in (
+        EngineError,
+        NoSuchModel,
+        Unsupported,
+        BadModel,
+        BadImage,
+        WorkerCrashed,
+        OutOfDeviceMemory,
+        DeadlineExceeded,
+    )
 }
 """Errors by the name they have on the way."""
 

@@ -5,11 +5,12 @@ A PNG carries two text chunks: ``parameters`` in the form A1111's web UI writes 
 equal bytes.
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import metadata
 
-from mintaka.engine.requests import TextToImage
+from mintaka.engine.requests import Drawing, Request
 from mintaka.engine.sizing import SizePlan
 
 FORMAT = 1
@@ -26,16 +27,28 @@ class Model:
 
 
 def text_chunks(
-    request: TextToImage, seed: int, model: Model, scheduler: str, sizes: SizePlan, notes: tuple[str, ...]
+    request: Drawing,
+    seed: int,
+    model: Model,
+    scheduler: str,
+    sizes: SizePlan,
+    notes: tuple[str, ...],
+    finished: tuple[int, int],
 ) -> dict[str, str]:
-    """The text chunks of the picture drawn from ``seed``; ``scheduler`` is the label or class that was used."""
-    width, height = sizes.finished
+    """The text chunks of the picture drawn from ``seed``; ``scheduler`` is the label or class that was used.
+
+    ``sizes`` are those of what the model drew and ``finished`` that of the picture, which may be larger.
+    """
+    width, height = finished
+    own = own_facts(request)
+    strength = own.get("strength")
     facts = [
         f"Steps: {request.steps}",
         f"Sampler: {scheduler}",
         f"CFG scale: {request.guidance_scale:g}",
         f"Seed: {seed}",
         f"Size: {width}x{height}",
+        *([f"Denoising strength: {strength:g}"] if isinstance(strength, float) else []),
         *([f"Model hash: {model.digest[:10]}"] if model.digest else []),
         f"Model: {model.id}",
         f"Version: mintaka {_version('mintaka')}",
@@ -43,7 +56,7 @@ def text_chunks(
     negative = [f"Negative prompt: {request.negative_prompt}"] if request.negative_prompt else []
     record = {
         "format": FORMAT,
-        "method": "text_to_image",
+        "method": request.method,
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "model": model.id,
@@ -56,12 +69,22 @@ def text_chunks(
         "height": height,
         "drawn": list(sizes.drawn),
         "enlarged": sizes.factor,
+        **own,
         "notes": list(notes),
         "versions": {name: _version(name) for name in ("mintaka", "diffusers", "torch")},
     }
     return {
         "parameters": "\n".join([request.prompt, *negative, ", ".join(facts)]),
         "mintaka": json.dumps(record, ensure_ascii=False),
+    }
+
+
+def own_facts(request: Request) -> dict[str, object]:
+    """What a kind of request has beside what all drawings have, pictures as the SHA-256 of their bytes."""
+    shared = {field.name for field in fields(Drawing)}
+    own = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in shared}
+    return {
+        name: hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value for name, value in own.items()
     }
 
 

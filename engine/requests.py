@@ -5,17 +5,29 @@ Requests come already permitted and priced; the engine only runs them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 
-@dataclass(frozen=True, slots=True)
-class TextToImage:
-    """A picture to be made from words.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What every request has. Pictures travel in requests as encoded bytes; only the worker decodes them."""
 
-    Sizes are pixels of the finished picture; the engine works at a size that suits the model and fits the result.
-    ``seed`` s draws the latents of picture i of the batch from ``torch.Generator("cpu").manual_seed(s + i)``.
-    """
+    method: ClassVar[str]
+    """What the request is called on the way to the worker and in the receipt of what it makes."""
 
     id: str
+    deadline_s: float | None = None
+    """Seconds the request may take from when the worker gets it; ``None`` is without limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing(Request):
+    """What everything that a diffusion model draws has in common.
+
+    Sizes are pixels of the finished picture; the engine works at a size that suits the model and fits the result.
+    ``seed`` s draws the noise of picture i of the batch from ``torch.Generator("cpu").manual_seed(s + i)``.
+    """
+
     model: str
     prompt: str
     width: int
@@ -28,8 +40,36 @@ class TextToImage:
     """A name from `mintaka.engine.schedulers`; ``None`` is the model's own."""
     batch: int = 1
     previews: bool = True
-    deadline_s: float | None = None
-    """Seconds the request may take from when the worker gets it; ``None`` is without limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextToImage(Drawing):
+    """A picture to be made from words."""
+
+    method: ClassVar[str] = "text_to_image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageToImage(Drawing):
+    """A picture to be made from words and another picture, which is brought to the size of the new one."""
+
+    method: ClassVar[str] = "image_to_image"
+
+    image: bytes
+    strength: float
+    """How much of the picture is made anew, 0 to 1: of ``steps`` the last ``int(steps * strength)`` are run."""
+
+
+REQUESTS: tuple[type[Request], ...] = (TextToImage, ImageToImage)
+"""Every kind of request."""
+
+
+def steps_run(steps: int, strength: float) -> int:
+    """How many of ``steps`` are run over a picture at ``strength`` (0 to 1): one at least.
+
+    diffusers' own count is ``min(int(steps * strength), steps)``, and it fails where that is 0.
+    """
+    return max(1, min(int(steps * strength), steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +90,11 @@ class Picture:
     """A finished picture: encoded bytes and how it came to be."""
 
     data: bytes
-    """PNG, 8 bit RGB, with the generation parameters in its text chunks."""
+    """PNG, 8 bit RGB or RGBA, with the generation parameters in its text chunks."""
     width: int
     height: int
-    seed: int
+    seed: int | None
+    """What its noise was drawn from; ``None`` where nothing was left to chance."""
     notes: tuple[str, ...] = ()
     """What a person should know: "drawn at 64 × 64 and enlarged", "the model does not know the word “dragon”"."""
 

@@ -21,6 +21,10 @@ MAX_ASPECT = 2.0
 """A model made for one size draws pictures at most this much longer than wide; beyond, the result is cropped."""
 
 
+WHOLE_ASPECT = 4.0
+"""The same where nothing may be cropped; beyond, the picture is stretched. Better strange than out of place."""
+
+
 @dataclass(frozen=True, slots=True)
 class SizePlan:
     """Width and height at each stage of a picture, in pixels."""
@@ -33,9 +37,15 @@ class SizePlan:
     """The picture itself; `cover` says how it comes out of the stage before."""
     notes: tuple[str, ...] = ()
     """In words what a person should know of all this."""
+    whole: bool = False
+    """Whether all that is drawn is in the picture, stretched where need be; else the edges are cropped to fit."""
+
+    def box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """What of the stage before, of ``size``, is in the picture: left, top, right, bottom."""
+        return (0, 0, *size) if self.whole else cover(size, self.finished)
 
 
-def plan(model: ModelInfo, width: int, height: int) -> SizePlan:
+def plan(model: ModelInfo, width: int, height: int, *, whole: bool = False) -> SizePlan:
     """How ``model`` makes a picture of ``width`` × ``height``; Unsupported when a side is out of range."""
     if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
         raise Unsupported(
@@ -45,11 +55,11 @@ def plan(model: ModelInfo, width: int, height: int) -> SizePlan:
     finished = (width, height)
     if model.native_size is None:
         drawn = (_round_up(width), _round_up(height))
-        return SizePlan(drawn, None, finished, _notes(drawn, None, finished))
-    drawn = _native(model.native_size, width / height)
+        return SizePlan(drawn, None, finished, _notes(drawn, None, finished, whole), whole)
+    drawn = _native(model.native_size, width / height, WHOLE_ASPECT if whole else MAX_ASPECT)
     larger = width > drawn[0] or height > drawn[1]
     factor = model.enlarge.factor if model.enlarge is not None and larger else None
-    return SizePlan(drawn, factor, finished, _notes(drawn, factor, finished))
+    return SizePlan(drawn, factor, finished, _notes(drawn, factor, finished, whole), whole)
 
 
 def cover(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -61,9 +71,9 @@ def cover(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float,
     return left, top, left + inner[0], top + inner[1]
 
 
-def _native(native: tuple[int, int], aspect: float) -> tuple[int, int]:
+def _native(native: tuple[int, int], aspect: float, most: float) -> tuple[int, int]:
     asked = aspect / (native[0] / native[1])
-    stretch = math.sqrt(min(max(asked, 1 / MAX_ASPECT), MAX_ASPECT))
+    stretch = math.sqrt(min(max(asked, 1 / most), most))
     return _round_near(native[0] * stretch), _round_near(native[1] / stretch)
 
 
@@ -79,7 +89,7 @@ def _between(side: int) -> int:
     return min(max(side, MIN_SIDE), MAX_SIDE)
 
 
-def _notes(drawn: tuple[int, int], factor: int | None, finished: tuple[int, int]) -> tuple[str, ...]:
+def _notes(drawn: tuple[int, int], factor: int | None, finished: tuple[int, int], whole: bool) -> tuple[str, ...]:
     if drawn == finished:
         return ()
     text = f"drawn at {_words(drawn)}"
@@ -91,7 +101,7 @@ def _notes(drawn: tuple[int, int], factor: int | None, finished: tuple[int, int]
         text += f", resampled to {_words(finished)}"
         if factor is None and (finished[0] > drawn[0] or finished[1] > drawn[1]):
             text += " without an upscaler"
-    if cover(last, finished) != (0, 0, *last):
+    if not whole and cover(last, finished) != (0, 0, *last):
         text += ", the edges cropped to fit"
     return (text,)
 

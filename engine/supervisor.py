@@ -14,12 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mintaka.engine import messages, schedulers, sizing
+from mintaka.engine import messages
 from mintaka.engine.errors import EngineError, Unsupported, WorkerCrashed
 from mintaka.engine.frames import FrameError, Message
 from mintaka.engine.models.folder import ModelFolder
+from mintaka.engine.preparing import prepare
 from mintaka.engine.process import WorkerProcess
-from mintaka.engine.requests import OnStep, Picture, TextToImage
+from mintaka.engine.requests import OnStep, Picture, Request
 
 GIB = 1024**3
 
@@ -31,10 +32,6 @@ PATIENCE = 2
 PAUSE_S = 2.0
 LONGEST_PAUSE_S = 30.0
 """The pause begins with the first and doubles up to the second."""
-
-MAX_STEPS = 1000
-MAX_BATCH = 64
-MAX_GUIDANCE = 100.0
 
 
 class EngineState(enum.Enum):
@@ -164,23 +161,21 @@ class Engine:
             crashes=self._crashes,
         )
 
-    async def text_to_image(self, request: TextToImage, on_step: OnStep) -> list[Picture]:
-        """Draw ``request.batch`` pictures; ``on_step`` is called at every denoising step, in order.
+    async def run(self, request: Request, on_step: OnStep) -> list[Picture]:
+        """Make the pictures of ``request``; ``on_step`` is called at every step, in order.
 
         Cancelling the task that awaits this stops the worker at its next step. Raises EngineError and what is below
-        it: NoSuchModel, Unsupported, WorkerCrashed, OutOfDeviceMemory, DeadlineExceeded. What ``on_step`` raises comes
-        out here, and the request is stopped.
+        it: NoSuchModel, Unsupported, BadImage, WorkerCrashed, OutOfDeviceMemory, DeadlineExceeded. What ``on_step``
+        raises comes out here, and the request is stopped.
         """
-        model = await asyncio.to_thread(self._models.get, request.model)
-        check(request)
-        sizing.plan(model, request.width, request.height)
+        files = await asyncio.to_thread(prepare, request, self._models)
         worker = await self._running()
         number = next(self._numbers)
         answer: asyncio.Future[list[Picture]] = asyncio.get_running_loop().create_future()
         self._flights[number] = _Flight(answer, on_step)
         try:
             with suppress(OSError):  # the worker is gone; whoever attends it fails this flight like every other
-                await worker.send(messages.request_message(number, str(model.path), request))
+                await worker.send(messages.request_message(number, files, request))
             return await answer
         except FrameError as error:
             del self._flights[number]
@@ -322,17 +317,3 @@ class Engine:
         except Exception as error:
             flight.answer.set_exception(error)
             await self._cancel(worker, message["id"])
-
-
-def check(request: TextToImage) -> None:
-    """Refuse what no model can do, before a worker is started for it: Unsupported says what the range is."""
-    if request.scheduler is not None:
-        schedulers.find(request.scheduler)
-    if not 1 <= request.steps <= MAX_STEPS:
-        raise Unsupported(f"{request.steps} denoising steps are out of range; ask for 1 to {MAX_STEPS}")
-    if not 1 <= request.batch <= MAX_BATCH:
-        raise Unsupported(f"a batch of {request.batch} is out of range; ask for 1 to {MAX_BATCH}")
-    if not 0 <= request.guidance_scale <= MAX_GUIDANCE:
-        raise Unsupported(f"a guidance scale of {request.guidance_scale} is out of range; use 0 to {MAX_GUIDANCE:g}")
-    if not 0 <= request.seed <= 2**63 - 1 - request.batch:
-        raise Unsupported(f"the seed {request.seed} is out of range; use 0 to 2^63 - 1")

@@ -24,7 +24,7 @@ from mintaka.capabilities.registry import Effect, Progress, capability, method
 from mintaka.capabilities.use import Admitted, Use
 from mintaka.capabilities.widgets import Widget
 from mintaka.engine import schedulers
-from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
+from mintaka.engine.requests import OnStep, Picture, Request, Step
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.blobs import Blobs
 
@@ -38,8 +38,8 @@ Prompt = Annotated[str, "What the picture shows, in words", Widget.PROSE]
 class Engine(Protocol):
     """What draws: `mintaka.engine.supervisor.Engine`."""
 
-    async def text_to_image(self, request: TextToImage, on_step: OnStep) -> list[Picture]:
-        """Draw; what ``on_step`` raises ends the request and comes out here. Raises EngineError."""
+    async def run(self, request: Request, on_step: OnStep) -> list[Picture]:
+        """Make pictures; what ``on_step`` raises ends the request and comes out here. Raises EngineError."""
         ...
 
 
@@ -148,7 +148,7 @@ class Generate(Offers):
             if call.outcome is not None:
                 images = [Image.from_json(each) for each in json.loads(call.outcome)]
             else:
-                pictures = await self._engine.text_to_image(wanted.request(call.id), watch(use, call))
+                pictures = await self._engine.run(wanted.request(call.id), watch(use, call))
                 images = await self._publish(call, wanted, pictures)
         for image in images:
             use.emit("asset", {"call": call.id, "asset": image.asset, "width": image.width, "height": image.height})

@@ -224,7 +224,7 @@ class Wanted:
             previews=self.previews,
         )
 
-    def options(self, seed: int) -> dict[str, Value]:
+    def options(self, seed: int | None) -> dict[str, Value]:
         """The options that make one picture of these again, by its own ``seed``."""
         return {
             "model_id": self.model.id,

@@ -17,7 +17,7 @@ from mintaka.engine.errors import EngineError, Unsupported
 INDEX = "model_index.json"
 SIDECAR = "mintaka.json"
 
-FAMILIES: Mapping[str, str] = {"StableDiffusionPipeline": "sd"}
+FAMILIES: Mapping[str, str] = {"StableDiffusionPipeline": "sd", "StableDiffusionInpaintPipeline": "sd"}
 """Pipeline classes the engine runs, and the family each belongs to."""
 
 LIBRARIES = ("diffusers", "transformers")
@@ -105,6 +105,8 @@ class ModelInfo(Data):
     description: str
     license: str | None
     family: str
+    pipeline: str
+    """The diffusers class the model was saved as."""
     path: Path
     components: tuple[str, ...]
     """Names of the pipeline's parts that the folder holds, each a folder of its own."""
@@ -148,6 +150,7 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
         description=sidecar.description,
         license=sidecar.license,
         family=family,
+        pipeline=str(pipeline),
         path=path,
         components=_components(index, name),
         native_size=sidecar.native_size,

@@ -12,10 +12,10 @@ from mintaka.engine import messages
 from mintaka.engine.errors import EngineError
 from mintaka.engine.frames import FrameError, Message
 from mintaka.engine.requests import Picture, Step
-from mintaka.engine.worker.drawing import text_to_image
 from mintaka.engine.worker.failures import as_engine_error
 from mintaka.engine.worker.link import Link
 from mintaka.engine.worker.loading import Shelf
+from mintaka.engine.worker.methods import run
 from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, aside
 
 
@@ -44,15 +44,15 @@ class Desk:
     def take(self, message: Message) -> None:
         """Begin, or end, what ``message`` asks."""
         match message["kind"]:
-            case "text_to_image":
-                self._draw(message)
+            case "request":
+                self._begin(message)
             case "load":
                 self._load(message)
             case "cancel":
                 self._loop.cancel(message["id"])
 
-    def _draw(self, message: Message) -> None:
-        number, path, request = message["id"], Path(message["path"]), messages.request_from(message)
+    def _begin(self, message: Message) -> None:
+        number, files, request = message["id"], messages.files_from(message), messages.request_from(message)
 
         def on_step(step: Step) -> None:
             self._link.send(messages.step_message(number, step))
@@ -66,7 +66,7 @@ class Desk:
                 self._link.send(messages.failed_message(number, as_engine_error(error)))
 
         deadline = None if request.deadline_s is None else time.monotonic() + request.deadline_s
-        work = partial(text_to_image, request, path, self._shelf, on_step)
+        work = partial(run, request, files, self._shelf, on_step)
         self._loop.submit(Ticket(number, work, ended, deadline))
 
     def _deliver(self, number: int, pictures: list[Picture]) -> None:

@@ -1,44 +1,58 @@
-"""The story of one request, told from beginning to end; it runs in a greenlet of its own and parks where it waits."""
+"""The story of one drawing, told from beginning to end; it runs in a greenlet of its own and parks where it waits."""
 
+import inspect
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
 
 from mintaka.engine import receipt, schedulers, sizing
-from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
+from mintaka.engine.messages import MODEL, Files
+from mintaka.engine.requests import Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
-from mintaka.engine.worker import finishing, preview, proxy
+from mintaka.engine.worker import finishing, planning, preview, proxy
 from mintaka.engine.worker.loading import Loaded, Shelf
+from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
 
 
-def text_to_image(request: TextToImage, path: Path, shelf: Shelf, on_step: OnStep) -> list[Picture]:
-    """Draw ``request`` with the model in folder ``path``. Raises EngineError and what is below it."""
-    loaded = aside(partial(shelf.get, path, request.model), Lane.LOAD)
-    sizes = sizing.plan(loaded.info, request.width, request.height)
+def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    """Draw ``request`` with the model in ``files``. Raises EngineError and what is below it."""
+    loaded = aside(partial(shelf.get, files[MODEL], request.model), Lane.LOAD)
+    planned = planning.plan(request, loaded)
+    sizes = planned.sizes
     chosen = schedulers.find(name) if (name := request.scheduler or loaded.info.scheduler) else None
-    scheduler = make_scheduler(loaded.pipeline.scheduler, chosen, request.seed)
-    pipeline = proxy.twin(loaded.pipeline, loaded.proxies, scheduler)
-    notes = (*vocabulary_notes(loaded.info, request.prompt), *length_notes(pipeline, request.prompt), *sizes.notes)
+    scheduler = make_scheduler(loaded.base.scheduler, chosen, request.seed)
+    pipeline = proxy.twin(loaded.pipeline(planned.task), loaded.proxies, scheduler)
+    notes = (
+        *vocabulary_notes(loaded.info, request.prompt),
+        *length_notes(pipeline, request.prompt),
+        *planned.notes,
+        *sizes.notes,
+    )
     images = pipeline(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
-        width=sizes.drawn[0],
-        height=sizes.drawn[1],
         num_inference_steps=request.steps,
         guidance_scale=request.guidance_scale,
         num_images_per_prompt=request.batch,
         generator=[torch.Generator("cpu").manual_seed(request.seed + i) for i in range(request.batch)],
         output_type="pt",
         callback_on_step_end=_step_callback(request, loaded, scheduler, sizes, on_step),
+        **size_arguments(pipeline, sizes.drawn),
+        **planned.arguments,
     ).images
     label = chosen.label if chosen is not None else type(scheduler).__name__
-    return aside(partial(_finish, request, loaded, label, sizes, notes, images), Lane.FINISH)
+    return aside(partial(_finish, request, loaded, label, planned, notes, images), Lane.FINISH)
+
+
+def size_arguments(pipeline: Any, size: tuple[int, int]) -> dict[str, int]:
+    """``size`` for a pipeline that is told it; some take that of the picture they are given."""
+    taken = inspect.signature(type(pipeline).__call__).parameters
+    return {name: side for name, side in zip(("width", "height"), size, strict=True) if name in taken}
 
 
 def make_scheduler(base: Any, chosen: Scheduler | None, seed: int) -> Any:
@@ -62,7 +76,7 @@ def length_notes(pipeline: Any, prompt: str) -> tuple[str, ...]:
 
 
 def _step_callback(
-    request: TextToImage, loaded: Loaded, scheduler: Any, sizes: sizing.SizePlan, on_step: OnStep
+    request: Drawing, loaded: Loaded, scheduler: Any, sizes: sizing.SizePlan, on_step: OnStep
 ) -> Callable[..., dict[str, Any]]:
     rgb = loaded.info.latent_rgb
     clean = preview.CleanLatents(scheduler) if request.previews and rgb is not None else None
@@ -79,16 +93,17 @@ def _step_callback(
 
 
 def _finish(
-    request: TextToImage,
+    request: Drawing,
     loaded: Loaded,
     scheduler: str,
-    sizes: sizing.SizePlan,
+    planned: Plan,
     notes: tuple[str, ...],
     images: torch.Tensor,
 ) -> list[Picture]:
     model = receipt.Model(loaded.info.id, loaded.digest)
     pictures = []
-    for i, image in enumerate(finishing.finish(images, sizes, loaded.upscaler)):
-        chunks = receipt.text_chunks(request, request.seed + i, model, scheduler, sizes, notes)
-        pictures.append(Picture(finishing.png(image, chunks), *sizes.finished, request.seed + i, notes))
+    for i, drawn in enumerate(finishing.finish(images, planned.sizes, loaded.upscaler)):
+        image, seed = planned.finish(drawn), request.seed + i
+        chunks = receipt.text_chunks(request, seed, model, scheduler, planned.sizes, notes, image.size)
+        pictures.append(Picture(finishing.png(image, chunks), *image.size, seed, notes))
     return pictures

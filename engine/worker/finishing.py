@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from mintaka.engine.errors import EngineError
-from mintaka.engine.sizing import SizePlan, cover
+from mintaka.engine.sizing import SizePlan
 from mintaka.engine.worker.upscaling import Upscaler
 
 COMPRESSION = 4
@@ -28,7 +28,7 @@ def finish(images: torch.Tensor, sizes: SizePlan, upscaler: Upscaler | None) -> 
     if sizes.factor is not None and upscaler is not None:
         images = upscaler(images)
     colours = (images.float().cpu().permute(0, 2, 3, 1) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-    return [_fit(Image.fromarray(each), sizes.finished) for each in colours]
+    return [_fit(Image.fromarray(each), sizes) for each in colours]
 
 
 def png(image: Image.Image, chunks: Mapping[str, str]) -> bytes:
@@ -41,7 +41,7 @@ def png(image: Image.Image, chunks: Mapping[str, str]) -> bytes:
     return out.getvalue()
 
 
-def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    if image.size == size:
+def _fit(image: Image.Image, sizes: SizePlan) -> Image.Image:
+    if image.size == sizes.finished:
         return image
-    return image.resize(size, Image.Resampling.LANCZOS, box=cover(image.size, size))
+    return image.resize(sizes.finished, Image.Resampling.LANCZOS, box=sizes.box(image.size))

@@ -3,7 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,14 @@ import diffusers
 import torch
 
 from mintaka.engine.errors import EngineError
-from mintaka.engine.models.info import FAMILIES, BadModel, ModelInfo, read_model
+from mintaka.engine.models.info import BadModel, ModelInfo, read_model
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.proxy import proxies
+from mintaka.engine.worker.tasks import Task, pipeline_for
 from mintaka.engine.worker.upscaling import Upscaler, load_upscaler
 
 HASH_LIMIT = 256 * 1024 * 1024
 """Weights up to this many bytes are hashed as they are loaded (a fraction of a second)."""
-
-PIPELINES: Mapping[str, str] = {family: pipeline for pipeline, family in FAMILIES.items()}
-"""The diffusers class that runs a family."""
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 """Endings of weights that run code as they are loaded."""
@@ -31,13 +29,21 @@ class Loaded:
     """A model in memory."""
 
     info: ModelInfo
-    pipeline: Any
+    base: Any
+    """The pipeline as it was loaded; see `pipeline`."""
     proxies: Mapping[str, Any]
     """What stands for the pipeline's heavy modules in a request; see `mintaka.engine.worker.proxy`."""
     upscaler: Upscaler | None
     weight_bytes: int
     digest: str | None
     """SHA-256 over the SHA-256 of each weight file, hexadecimal; ``None`` where they are too large to hash."""
+    _pipelines: dict[Task, Any] = field(default_factory=dict)
+
+    def pipeline(self, task: Task) -> Any:
+        """The pipeline for ``task`` over the model's weights, made when it is first wanted. Raises Unsupported."""
+        if task not in self._pipelines:
+            self._pipelines[task] = pipeline_for(task, self.base, self.info)
+        return self._pipelines[task]
 
 
 class Shelf:
@@ -87,7 +93,7 @@ def load(info: ModelInfo, device: str) -> Loaded:
 
 def _pipeline(info: ModelInfo, device: str) -> Any:
     try:
-        pipeline = getattr(diffusers, PIPELINES[info.family]).from_pretrained(
+        pipeline = getattr(diffusers, info.pipeline).from_pretrained(
             info.path,
             dtype=torch.float32 if device == "cpu" else torch.float16,
             local_files_only=True,

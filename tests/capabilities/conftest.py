@@ -46,7 +46,7 @@ class Crayon:
         self.asked: list[TextToImage] = []
         self.before_step: Callable[[int], None] = lambda step: None
 
-    async def text_to_image(self, request: TextToImage, on_step: OnStep) -> list[Picture]:
+    async def run(self, request: TextToImage, on_step: OnStep) -> list[Picture]:
         self.asked.append(request)
         for step in range(1, request.steps + 1):
             self.before_step(step)

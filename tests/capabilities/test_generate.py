@@ -297,7 +297,7 @@ async def test_a_cancelled_call_costs_nothing_and_publishes_nothing(world: Any) 
         started.set()
         await asyncio.Event().wait()
 
-    world.engine.text_to_image = forever
+    world.engine.run = forever
     task = asyncio.create_task(draw(world, cap))
     await started.wait()
     assert left(cap) == {"uses": 0}
@@ -326,14 +326,14 @@ async def test_revoking_a_link_stops_its_running_call_at_the_next_step(world: An
 
 async def test_what_is_revoked_after_the_last_step_is_not_published(world: Any) -> None:
     child = world.narrow(world.root())
-    real = world.engine.text_to_image
+    real = world.engine.run
 
     async def late(request: Any, on_step: Any) -> Any:
         pictures = await real(request, on_step)
         world.kernel.revoke("ann", child.id)
         return pictures
 
-    world.engine.text_to_image = late
+    world.engine.run = late
     assert (await refused(draw(world, child))).kind == "no_such_capability"
     assert list(world.blobs.path("0" * 64).parent.parent.rglob("*")) == []
 
@@ -380,13 +380,13 @@ async def test_models_and_schedulers_are_those_that_may_be_used(world: Any) -> N
 
 async def test_calls_at_the_same_time_cannot_overspend_together(world: Any) -> None:
     cap = world.narrow(world.root(), None, {"uses": 3})
-    real = world.engine.text_to_image
+    real = world.engine.run
 
     async def slowly(request: Any, on_step: Any) -> Any:
         await asyncio.sleep(0)
         return await real(request, on_step)
 
-    world.engine.text_to_image = slowly
+    world.engine.run = slowly
     done = await asyncio.gather(*(draw(world, cap) for _ in range(6)), return_exceptions=True)
     assert sum(isinstance(each, Image) for each in done) == 3
     assert {each.kind for each in done if isinstance(each, HostFault)} == {"no_budget"}

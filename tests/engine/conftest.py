@@ -1,20 +1,22 @@
 """Models made of the starter model's weights, and one engine whose worker the tests of a session share."""
 
+import io
 import json
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import pytest_asyncio
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from mintaka.engine.models import ModelFolder, ModelInfo, read_model
-from mintaka.engine.requests import TextToImage
+from mintaka.engine.requests import Request, TextToImage
 from mintaka.engine.supervisor import Engine
 
 STARTER = Path(str(files("mintaka") / "models" / "starter")).resolve()
@@ -101,27 +103,45 @@ async def engine(model_folders: Path) -> AsyncIterator[Engine]:
     await engine.close()
 
 
-REQUEST = TextToImage(
-    id="test",
-    model="tiny",
-    prompt="a red circle",
-    width=64,
-    height=64,
-    steps=2,
-    guidance_scale=4.5,
-    seed=7,
-    previews=False,
-)
+SMALL: Mapping[str, object] = {
+    "id": "test",
+    "model": "tiny",
+    "prompt": "a red circle",
+    "width": 64,
+    "height": 64,
+    "steps": 2,
+    "guidance_scale": 4.5,
+    "seed": 7,
+    "previews": False,
+}
+
+Ask = Callable[..., Any]
+"""``ask(steps=4)`` or ``ask(ImageToImage, image=…, strength=0.5)``."""
 
 
 @pytest.fixture
-def ask() -> Callable[..., TextToImage]:
-    """A small request, changed."""
+def ask() -> Ask:
+    """A small request of a kind, changed."""
 
-    def changed(**changes: object) -> TextToImage:
-        return replace(REQUEST, **changes)  # type: ignore[arg-type]
+    def made(kind: type[Request] = TextToImage, **changes: object) -> Request:
+        return kind(**{**SMALL, **changes})  # type: ignore[arg-type]
 
-    return changed
+    return made
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A picture of 8 bit pixels as a file."""
+    out = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photograph() -> bytes:
+    """A picture of 64 × 64 of a blue disc on white, as the starter model knows them, and red at the left edge."""
+    y, x = np.mgrid[:64, :64]
+    disc = ((x - 36) ** 2 + (y - 32) ** 2 < 300)[..., None]
+    return png(np.where(disc, (40, 70, 220), np.where(x[..., None] < 12, (220, 40, 40), (255, 255, 255))))
 
 
 @pytest.fixture

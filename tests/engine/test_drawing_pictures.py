@@ -30,7 +30,7 @@ def pixels(picture: Picture) -> np.ndarray:
 
 
 async def test_the_shipped_starter_model_draws_at_its_own_defaults(engine: Engine, ask: Ask) -> None:
-    [picture] = await engine.text_to_image(ask(model="starter", width=256, height=256), unseen)
+    [picture] = await engine.run(ask(model="starter", width=256, height=256), unseen)
     image = Image.open(io.BytesIO(picture.data))
     assert (image.format, image.mode, image.size) == ("PNG", "RGB", (256, 256))
     assert (picture.width, picture.height, picture.seed) == (256, 256, 7)
@@ -39,13 +39,13 @@ async def test_the_shipped_starter_model_draws_at_its_own_defaults(engine: Engin
 
 @pytest.mark.parametrize("size", [(64, 64), (200, 120), (40, 300)])
 async def test_a_picture_has_exactly_the_asked_size(engine: Engine, ask: Ask, size: tuple[int, int]) -> None:
-    [picture] = await engine.text_to_image(ask(width=size[0], height=size[1]), unseen)
+    [picture] = await engine.run(ask(width=size[0], height=size[1]), unseen)
     assert Image.open(io.BytesIO(picture.data)).size == size
 
 
 async def test_a_picture_tells_how_it_was_made(engine: Engine, ask: Ask) -> None:
     request = ask(prompt="a red dragon", negative_prompt="blue", scheduler="Euler a", width=96, height=96)
-    [picture] = await engine.text_to_image(request, unseen)
+    [picture] = await engine.run(request, unseen)
     text = Image.open(io.BytesIO(picture.data)).text  # type: ignore[attr-defined]
     record = json.loads(text["mintaka"])
     assert record["prompt"] == "a red dragon"
@@ -64,29 +64,29 @@ async def test_a_picture_tells_how_it_was_made(engine: Engine, ask: Ask) -> None
 
 
 async def test_the_same_request_gives_the_same_bytes_and_another_seed_gives_others(engine: Engine, ask: Ask) -> None:
-    [first] = await engine.text_to_image(ask(), unseen)
-    [again] = await engine.text_to_image(ask(id="other"), unseen)
-    [other] = await engine.text_to_image(ask(seed=8), unseen)
+    [first] = await engine.run(ask(), unseen)
+    [again] = await engine.run(ask(id="other"), unseen)
+    [other] = await engine.run(ask(seed=8), unseen)
     assert first.data == again.data
     assert not np.array_equal(pixels(first), pixels(other))
 
 
 async def test_picture_i_of_a_batch_is_the_picture_of_seed_plus_i(engine: Engine, ask: Ask) -> None:
-    batch = await engine.text_to_image(ask(batch=2), unseen)
-    [second] = await engine.text_to_image(ask(seed=8), unseen)
+    batch = await engine.run(ask(batch=2), unseen)
+    [second] = await engine.run(ask(seed=8), unseen)
     assert [picture.seed for picture in batch] == [7, 8]
     assert np.abs(pixels(batch[1]).astype(int) - pixels(second)).max() <= 1  # rows of a batch round differently
 
 
 async def test_every_step_is_told_once_and_in_order(engine: Engine, ask: Ask) -> None:
     steps: list[Step] = []
-    await engine.text_to_image(ask(steps=4), steps.append)
+    await engine.run(ask(steps=4), steps.append)
     assert [(step.step, step.steps, step.preview) for step in steps] == [(i, 4, None) for i in (1, 2, 3, 4)]
 
 
 async def test_previews_are_small_pictures_of_the_asked_aspect(engine: Engine, ask: Ask) -> None:
     steps: list[Step] = []
-    await engine.text_to_image(ask(steps=4, previews=True, width=200, height=100), steps.append)
+    await engine.run(ask(steps=4, previews=True, width=200, height=100), steps.append)
     previews = [step.preview for step in steps]
     assert previews[-1] is None
     for preview in previews[:-1]:
@@ -98,30 +98,28 @@ async def test_previews_are_small_pictures_of_the_asked_aspect(engine: Engine, a
 
 
 async def test_an_upscaler_of_the_model_enlarges_and_is_mentioned(engine: Engine, ask: Ask) -> None:
-    [small] = await engine.text_to_image(ask(), unseen)
-    [large] = await engine.text_to_image(ask(model="enlarging", width=256, height=256), unseen)
+    [small] = await engine.run(ask(), unseen)
+    [large] = await engine.run(ask(model="enlarging", width=256, height=256), unseen)
     assert large.notes == ("drawn at 64 × 64, enlarged to 256 × 256 by the model's own upscaler",)
     # The upscaler of the test is one of zeros, and so repeats each pixel.
     assert np.array_equal(pixels(large), pixels(small).repeat(4, axis=0).repeat(4, axis=1))
 
 
 async def test_a_prompt_longer_than_the_model_reads_is_noted(engine: Engine, ask: Ask) -> None:
-    [picture] = await engine.text_to_image(ask(prompt="a red circle " * 40), unseen)
+    [picture] = await engine.run(ask(prompt="a red circle " * 40), unseen)
     assert any("tokens of a prompt" in note for note in picture.notes)
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 async def test_every_scheduler_of_the_table_draws(engine: Engine, ask: Ask, name: str) -> None:
     steps: list[Step] = []
-    [picture] = await engine.text_to_image(ask(scheduler=name), steps.append)
+    [picture] = await engine.run(ask(scheduler=name), steps.append)
     assert pixels(picture).std() > 1
     assert [step.step for step in steps] == list(range(1, steps[-1].steps + 1))
 
 
 async def test_a_scheduler_with_noise_of_its_own_keeps_to_the_seed(engine: Engine, ask: Ask) -> None:
-    first, other, again = [
-        await engine.text_to_image(ask(scheduler="dpmpp_sde", seed=seed), unseen) for seed in (1, 2, 1)
-    ]
+    first, other, again = [await engine.run(ask(scheduler="dpmpp_sde", seed=seed), unseen) for seed in (1, 2, 1)]
     assert first == again
     assert first != other
 
@@ -134,9 +132,9 @@ async def test_two_requests_at_once_advance_in_turn(engine: Engine, ask: Ask) ->
         seen.append("a")
         first_runs.set()
 
-    first = asyncio.create_task(engine.text_to_image(ask(steps=200), on_step))
+    first = asyncio.create_task(engine.run(ask(steps=200), on_step))
     await first_runs.wait()
-    await engine.text_to_image(ask(steps=6), lambda step: seen.append("b"))
+    await engine.run(ask(steps=6), lambda step: seen.append("b"))
     first.cancel()
     with suppress(asyncio.CancelledError):
         await first
@@ -152,13 +150,13 @@ async def test_a_cancelled_request_stops_and_the_next_one_runs(engine: Engine, a
         steps.append(step)
         stepping.set()
 
-    task = asyncio.create_task(engine.text_to_image(ask(steps=1000), on_step))
+    task = asyncio.create_task(engine.run(ask(steps=1000), on_step))
     await stepping.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     told = len(steps)
-    await engine.text_to_image(ask(), unseen)
+    await engine.run(ask(), unseen)
     assert engine.status().in_flight == 0  # the worker has let go of it, or it would have 900 steps to go
     assert len(steps) == told
 
@@ -168,17 +166,17 @@ async def test_what_on_step_raises_stops_only_that_request(engine: Engine, ask: 
         raise LookupError("enough")
 
     with pytest.raises(LookupError, match="enough"):
-        await engine.text_to_image(ask(steps=1000), refuse)
-    await engine.text_to_image(ask(), unseen)
+        await engine.run(ask(steps=1000), refuse)
+    await engine.run(ask(), unseen)
     assert engine.status().in_flight == 0
 
 
 async def test_a_request_that_fails_leaves_its_neighbour_as_it_was(engine: Engine, ask: Ask) -> None:
-    [alone] = await engine.text_to_image(ask(steps=6), unseen)
+    [alone] = await engine.run(ask(steps=6), unseen)
     [beside], not_a_number, too_many_steps = await asyncio.gather(
-        engine.text_to_image(ask(steps=6), unseen),
-        engine.text_to_image(ask(model="spoilt"), unseen),
-        engine.text_to_image(ask(scheduler="lcm", steps=60), unseen),
+        engine.run(ask(steps=6), unseen),
+        engine.run(ask(model="spoilt"), unseen),
+        engine.run(ask(scheduler="lcm", steps=60), unseen),
         return_exceptions=True,
     )  # type: ignore[misc]
     assert beside.data == alone.data
@@ -190,29 +188,29 @@ async def test_a_request_that_fails_leaves_its_neighbour_as_it_was(engine: Engin
 
 async def test_a_deadline_ends_only_its_own_request(engine: Engine, ask: Ask) -> None:
     with pytest.raises(DeadlineExceeded, match="time limit"):
-        await engine.text_to_image(ask(steps=1000, deadline_s=0.0), unseen)
-    assert await engine.text_to_image(ask(), unseen)
+        await engine.run(ask(steps=1000, deadline_s=0.0), unseen)
+    assert await engine.run(ask(), unseen)
 
 
 async def test_weights_in_a_pickle_are_refused_unopened(engine: Engine, ask: Ask) -> None:
     with pytest.raises(BadModel, match=r"pickled/unet/diffusion_pytorch_model\.bin is a pickle"):
-        await engine.text_to_image(ask(model="pickled"), unseen)
+        await engine.run(ask(model="pickled"), unseen)
 
 
 async def test_a_model_that_cannot_be_loaded_says_so_without_details_of_the_machine(engine: Engine, ask: Ask) -> None:
     with pytest.raises(EngineError, match=r"broken cannot be loaded \(\w+\); the server's log says more") as caught:
-        await engine.text_to_image(ask(model="broken"), unseen)
+        await engine.run(ask(model="broken"), unseen)
     assert "/" not in caught.value.message
 
 
 async def test_a_map_to_colours_that_does_not_fit_the_latents_is_named(engine: Engine, ask: Ask) -> None:
     with pytest.raises(BadModel, match=r"colourless/mintaka\.json: `latent_rgb` has 1 rows; .* have 4 channels"):
-        await engine.text_to_image(ask(model="colourless"), unseen)
+        await engine.run(ask(model="colourless"), unseen)
 
 
 async def test_an_unknown_model_is_refused_with_the_nearest_name(engine: Engine, ask: Ask) -> None:
     with pytest.raises(NoSuchModel, match="did you mean starter"):
-        await engine.text_to_image(ask(model="startre"), unseen)
+        await engine.run(ask(model="startre"), unseen)
 
 
 @pytest.mark.parametrize(
@@ -231,12 +229,12 @@ async def test_what_no_model_can_do_is_refused_in_words(
     engine: Engine, ask: Ask, changes: dict[str, object], said: str
 ) -> None:
     with pytest.raises(Unsupported, match=said):
-        await engine.text_to_image(ask(**changes), unseen)
+        await engine.run(ask(**changes), unseen)
     assert engine.status().in_flight == 0
 
 
 async def test_the_status_tells_what_is_loaded(engine: Engine, ask: Ask) -> None:
-    await engine.text_to_image(ask(), unseen)
+    await engine.run(ask(), unseen)
     status = engine.status()
     assert status.state is EngineState.READY
     assert status.pid is not None

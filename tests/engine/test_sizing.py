@@ -22,6 +22,7 @@ def model(native: tuple[int, int] | None, enlarge: Enlarge | None = None) -> Mod
         description="",
         license=None,
         family="sd",
+        pipeline="StableDiffusionPipeline",
         path=Path("a"),
         components=(),
         native_size=native,

@@ -50,8 +50,8 @@ async def test_a_killed_worker_fails_what_it_had_and_the_next_request_works(engi
         os.kill(pid, signal.SIGKILL)
 
     both = await asyncio.gather(
-        engine.text_to_image(ask(steps=1000), kill),
-        engine.text_to_image(ask(steps=1000), unseen),
+        engine.run(ask(steps=1000), kill),
+        engine.run(ask(steps=1000), unseen),
         return_exceptions=True,
     )
     for error in both:
@@ -59,7 +59,7 @@ async def test_a_killed_worker_fails_what_it_had_and_the_next_request_works(engi
         assert "killed by signal 9" in error.message
         assert "try again" in error.message
     assert engine.status().state is EngineState.STOPPED
-    assert await engine.text_to_image(ask(), unseen)
+    assert await engine.run(ask(), unseen)
     assert engine.status().crashes == 0
 
 
@@ -71,9 +71,9 @@ async def test_a_worker_that_keeps_crashing_is_started_again_only_after_a_pause(
     engine = Engine(ModelFolder([model_folders]), python=python, log=log.append, token_bytes=secrets.token_bytes)
     for _ in range(2):
         with pytest.raises(WorkerCrashed, match="exited with status 3"):
-            await engine.text_to_image(ask(), unseen)
+            await engine.run(ask(), unseen)
     with pytest.raises(WorkerCrashed, match=r"crashed 2 times in a row; the next start is in [12] s"):
-        await engine.text_to_image(ask(), unseen)
+        await engine.run(ask(), unseen)
     assert engine.status().state is EngineState.PAUSED
     assert log == ["out of luck"] * 2
     await engine.close()
@@ -83,7 +83,7 @@ async def test_a_silent_worker_counts_as_dead(tmp_path: Path, model_folders: Pat
     python = stand_in(tmp_path, HELLO + "link.recv(1)\nimport signal\nsignal.pause()\n")
     engine = Engine(ModelFolder([model_folders]), python=python, silence_s=0.2, token_bytes=secrets.token_bytes)
     with pytest.raises(WorkerCrashed, match=r"said nothing for 0\.2 s"):
-        await engine.text_to_image(ask(), unseen)
+        await engine.run(ask(), unseen)
     await engine.close()
 
 
@@ -101,7 +101,7 @@ async def test_a_worker_that_is_not_ours_or_talks_nonsense_is_ended(
 ) -> None:
     engine = Engine(ModelFolder([model_folders]), python=stand_in(tmp_path, body), token_bytes=secrets.token_bytes)
     with pytest.raises(WorkerCrashed, match=said):
-        await engine.text_to_image(ask(), unseen)
+        await engine.run(ask(), unseen)
     assert engine.status().pid is None
     await engine.close()
 
@@ -109,7 +109,7 @@ async def test_a_worker_that_is_not_ours_or_talks_nonsense_is_ended(
 async def test_an_interpreter_that_is_not_there_is_a_crash_in_words(model_folders: Path, ask: Ask) -> None:
     engine = Engine(ModelFolder([model_folders]), python="/nowhere/python", token_bytes=secrets.token_bytes)
     with pytest.raises(WorkerCrashed, match="cannot be started: No such file"):
-        await engine.text_to_image(ask(), unseen)
+        await engine.run(ask(), unseen)
     await engine.close()
 
 
@@ -121,7 +121,7 @@ async def test_a_missing_library_is_named(tmp_path: Path, model_folders: Path, a
     )
     for _ in range(3):  # the third falls into the pause that crashes cause
         with pytest.raises(Unsupported, match="no torch") as caught:
-            await engine.text_to_image(ask(), unseen)
+            await engine.run(ask(), unseen)
         assert caught.value.hint == "install mintaka[engine]"
     await engine.close()
 
@@ -134,7 +134,7 @@ async def test_closing_does_not_wait_for_a_worker_that_never_says_who_it_is(
     engine = Engine(
         ModelFolder([model_folders]), python=python, log=lambda line: started.set(), token_bytes=secrets.token_bytes
     )
-    request = asyncio.create_task(engine.text_to_image(ask(), unseen))
+    request = asyncio.create_task(engine.run(ask(), unseen))
     await started.wait()
     await engine.close()
     with pytest.raises(EngineError, match="closed while it started"):
@@ -149,7 +149,7 @@ async def test_cancelling_a_request_while_its_worker_starts_leaves_nothing_behin
     engine = Engine(
         ModelFolder([model_folders]), python=python, log=lambda line: started.set(), token_bytes=secrets.token_bytes
     )
-    request = asyncio.create_task(engine.text_to_image(ask(), unseen))
+    request = asyncio.create_task(engine.run(ask(), unseen))
     await started.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -164,7 +164,7 @@ async def test_closing_ends_the_worker_and_what_it_was_doing(model_folders: Path
     await engine.start(preload=True)
     pid = engine.status().pid
     assert pid is not None
-    request = asyncio.create_task(engine.text_to_image(ask(), unseen))
+    request = asyncio.create_task(engine.run(ask(), unseen))
     while engine.status().in_flight < 1:  # noqa: ASYNC110 - the engine has no event for being asked
         await asyncio.sleep(0)
     await engine.close()
@@ -173,7 +173,7 @@ async def test_closing_ends_the_worker_and_what_it_was_doing(model_folders: Path
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     with pytest.raises(EngineError, match="the engine is closed"):
-        await engine.text_to_image(ask(), unseen)
+        await engine.run(ask(), unseen)
     await engine.close()
 
 

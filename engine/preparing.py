@@ -1,0 +1,67 @@
+"""Before a request goes to a worker: refuse what cannot be done, and find the files it needs."""
+
+from functools import singledispatch
+from typing import Protocol
+
+from mintaka.engine import schedulers, sizing
+from mintaka.engine.errors import Unsupported
+from mintaka.engine.headers import read_header
+from mintaka.engine.messages import MODEL, Files
+from mintaka.engine.models.info import ModelInfo
+from mintaka.engine.requests import Drawing, ImageToImage, Request
+
+MAX_STEPS = 1000
+MAX_BATCH = 64
+MAX_GUIDANCE = 100.0
+
+
+class Models(Protocol):
+    """Where models are found: `mintaka.engine.models.ModelFolder`."""
+
+    def get(self, model_id: str) -> ModelInfo:
+        """The model of that id. Raises NoSuchModel, BadModel."""
+        ...
+
+
+@singledispatch
+def prepare(request: Request, models: Models) -> Files:
+    """The files ``request`` needs. Refuses what no worker could do, before one is started for it.
+
+    Raises NoSuchModel, BadModel, BadImage, and Unsupported, which says what the range is. A new kind of request
+    registers what is to be looked at and found for it.
+    """
+    raise TypeError(f"there is nothing that prepares {type(request).__name__}")
+
+
+@prepare.register
+def _drawing(request: Drawing, models: Models) -> Files:
+    model = models.get(request.model)
+    _check_drawing(request)
+    sizing.plan(model, request.width, request.height)
+    return {MODEL: model.path}
+
+
+@prepare.register
+def _image_to_image(request: ImageToImage, models: Models) -> Files:
+    read_header(request.image)
+    check_strength(request.strength)
+    return _drawing(request, models)
+
+
+def check_strength(strength: float) -> None:
+    """Refuse a strength that is none: Unsupported says what the range is."""
+    if not 0 <= strength <= 1:
+        raise Unsupported(f"a strength of {strength} is out of range; use 0 to 1")
+
+
+def _check_drawing(request: Drawing) -> None:
+    if request.scheduler is not None:
+        schedulers.find(request.scheduler)
+    if not 1 <= request.steps <= MAX_STEPS:
+        raise Unsupported(f"{request.steps} denoising steps are out of range; ask for 1 to {MAX_STEPS}")
+    if not 1 <= request.batch <= MAX_BATCH:
+        raise Unsupported(f"a batch of {request.batch} is out of range; ask for 1 to {MAX_BATCH}")
+    if not 0 <= request.guidance_scale <= MAX_GUIDANCE:
+        raise Unsupported(f"a guidance scale of {request.guidance_scale} is out of range; use 0 to {MAX_GUIDANCE:g}")
+    if not 0 <= request.seed <= 2**63 - 1 - request.batch:
+        raise Unsupported(f"the seed {request.seed} is out of range; use 0 to 2^63 - 1")

@@ -1,0 +1,19 @@
+"""Which story each kind of request is. A new kind that is no drawing registers its own here."""
+
+from functools import singledispatch
+
+from mintaka.engine.messages import Files
+from mintaka.engine.requests import Drawing, OnStep, Picture, Request
+from mintaka.engine.worker import drawing
+from mintaka.engine.worker.loading import Shelf
+
+
+@singledispatch
+def run(request: Request, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    """Make the pictures of ``request``, in its own greenlet. Raises EngineError and what is below it."""
+    raise TypeError(f"there is no story for {type(request).__name__}")
+
+
+@run.register
+def _drawing(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    return drawing.draw(request, files, shelf, on_step)
