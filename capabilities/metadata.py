@@ -26,7 +26,7 @@ from mintaka.capabilities.limits import people
 from mintaka.capabilities.narrowing import Described, described
 from mintaka.capabilities.offers import NOTHING, Choices, Moment, Offer, Offers, digest
 from mintaka.capabilities.order import Json
-from mintaka.capabilities.registry import Registry
+from mintaka.capabilities.registry import CapabilityType, Registry
 
 KEPT = 1024
 """How many descriptions are kept, each of one type under one set of restrictions."""
@@ -118,6 +118,11 @@ class Metadata:
             for kind in self._registry
             if kind.name not in types
         ]
+
+
+def unrestricted(kinds: Iterable[CapabilityType]) -> list[dict[str, Any]]:
+    """The list as it is for unrestricted capabilities of these types where no server runs: without what there is."""
+    return [_listed(described(kind, NOTHING, kind.restrictions(), ""), {}) for kind in kinds]
 
 
 def _left(held: Held) -> dict[str, Json]:

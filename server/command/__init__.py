@@ -22,7 +22,6 @@ app = typer.Typer(
     help="Scripts that make pictures, each with exactly the powers you hand it.\n\n"
     "Try: mintaka serve, then in another terminal: mintaka run examples/hello.mtk",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

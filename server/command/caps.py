@@ -25,6 +25,13 @@ Which = Annotated[str, typer.Argument(help="Its label, its id, or the beginning 
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
+def _types(incomplete: str) -> list[str]:
+    """The names of capability types that begin so."""
+    from mintaka.server.command import catalogue
+
+    return [each["type"] for each in catalogue.installed_types() if each["type"].startswith(incomplete)]
+
+
 @caps_app.command("list")
 def list_caps(as_json: AsJson = False, url: Url = None, token: Token = None, data: Data = None) -> None:
     """Show what you hold and what others hold of it, as a tree: limits, what is left, holder, expiry.
@@ -46,13 +53,16 @@ def list_caps(as_json: AsJson = False, url: Url = None, token: Token = None, dat
 
 @caps_app.command("share")
 def share(
-    which: Annotated[str, typer.Argument(help="A type you hold, like diffusers.generate, or a label or id.")],
+    which: Annotated[
+        str, typer.Argument(help="A type you hold, like diffusers.generate, or a label or id.", autocompletion=_types)
+    ],
     to: Annotated[str | None, typer.Option(help="Who shall hold it; without, a link is made for anybody.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
     max_size: Annotated[int | None, typer.Option(min=1, help="Largest width and height in pixels.")] = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Most denoising steps.")] = None,
     restrict: Annotated[
-        list[str] | None, typer.Option(help="Another restriction, as name=JSON; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Another restriction, as name=JSON; may be repeated. `mintaka ops TYPE` lists them."),
     ] = None,
     compute: Annotated[float | None, typer.Option(help="Megapixel-steps, for all who hold of it together.")] = None,
     uses: Annotated[int | None, typer.Option(min=1, help="Calls, for all who hold of it together.")] = None,

@@ -1,4 +1,8 @@
-"""What a script can call, as people look it up: by name, by word, by category."""
+"""What a script can call, as people look it up: by name, by word, by category.
+
+Methods of capabilities are called on a capability in hand, `(cap.textToImage "a cat")`, and looked up by their full
+names, `diffusers.generate.textToImage`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -8,9 +12,13 @@ from typing import Any, TypeAlias
 
 from mintaka.lang.documentation import usage
 from mintaka.lang.lower import op_name
+from mintaka.server.command.type_pages import method_page
 
 Entry: TypeAlias = Mapping[str, Any]
-"""A form, op or function of the prelude, as ``get_opcodes`` tells it."""
+"""A form, op or function of the prelude, as ``get_opcodes`` tells it; or a method, with the same keys."""
+
+Type: TypeAlias = Mapping[str, Any]
+"""A type of capability, as ``get_capability_metadata`` tells it."""
 
 
 def installed() -> tuple[list[Entry], bool]:
@@ -29,6 +37,36 @@ def installed() -> tuple[list[Entry], bool]:
             raise
         return [*OpTable.of(*stdlib.modules).describe()], False
     return [*OpTable.of(*stdlib.modules, capability_ops).describe()], True
+
+
+def installed_types() -> list[Type]:
+    """The capability types of this installation; none without the extra ``server``."""
+    from mintaka.server.command.faults import EXTRA_OF
+
+    try:
+        from mintaka.capabilities import metadata, types
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA_OF:
+            raise
+        return []
+    return [*metadata.unrestricted(types.declared())]
+
+
+def methods(types: Iterable[Type]) -> list[Entry]:
+    """The methods of types as entries, with `CALLED` as the name they are called by."""
+    return [
+        {
+            **method,
+            "opcode": f"{type['type']}.{method['name']}",
+            CALLED: f"cap.{method['name']}",
+            "category": f"{type['type']}, a capability",
+        }
+        for type in types
+        for method in type["methods"]
+    ]
+
+
+CALLED = "called"
 
 
 def find(name: str, entries: Iterable[Entry]) -> Entry | None:
@@ -57,6 +95,8 @@ _SEARCHED = ("opcode", "label", "category", "description")
 
 def page(entry: Entry) -> str:
     """Everything about one entry: how it is called, what it does, its arguments' types, examples."""
+    if CALLED in entry:
+        return method_page("cap", entry)
     parts = [f"{usage(entry)} → {entry['returnType']}", str(entry["description"])]
     typed = [(each["name"].removeprefix("..."), each["type"]) for each in entry["parameters"] if each["type"] != "any"]
     width = max((len(name) for name, _ in typed), default=0)
@@ -77,8 +117,12 @@ def table(entries: Iterable[Entry]) -> str:
 
 
 def _lines(entries: Sequence[Entry]) -> list[str]:
-    width = min(36, max(len(usage(entry)) for entry in entries))
-    return [f"  {usage(entry):{width}}  {summary(entry)}" for entry in entries]
+    width = min(36, max(len(_usage(entry)) for entry in entries))
+    return [f"  {_usage(entry):{width}}  {summary(entry)}" for entry in entries]
+
+
+def _usage(entry: Entry) -> str:
+    return usage({**entry, "opcode": entry.get(CALLED, entry["opcode"])})
 
 
 def summary(entry: Entry) -> str:

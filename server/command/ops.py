@@ -7,26 +7,47 @@ import typer
 from mintaka.server.command.faults import CommandFault
 
 
+def _names(incomplete: str) -> list[str]:
+    """What ``incomplete`` may become: names of ops, capability types and methods."""
+    from mintaka.server.command import catalogue
+
+    entries, _ = catalogue.installed()
+    types = catalogue.installed_types()
+    names = [*(each["opcode"] for each in (*entries, *catalogue.methods(types))), *(each["type"] for each in types)]
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
 def ops(
     name: Annotated[
-        str | None, typer.Argument(help="An op or form, like list.map or let; without, all of them.")
+        str | None,
+        typer.Argument(
+            help="An op, a form, or a capability's type or method: list.map, let, fs.read, fs.read.list; without, all.",
+            autocompletion=_names,
+        ),
     ] = None,
     word: Annotated[
         str | None, typer.Option("--search", help="Only those that have this word in name or help.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what a script can call: one op with its help and examples, or all of them by category.
+    """Show what a script can call: one op, capability type or method with its help, or all of them by category.
 
     Example: mintaka ops list.map
     """
     import json
 
     from mintaka.server.command import catalogue
+    from mintaka.server.command.type_pages import type_page
 
     entries, complete = catalogue.installed()
     if not complete:
         typer.echo("The words for capabilities are told where the server is: pip install 'mintaka[server]'", err=True)
+    types = catalogue.installed_types()
+    type = next((each for each in types if each["type"] == name), None)
+    if type is not None:
+        typer.echo(json.dumps(type, ensure_ascii=False) if as_json else type_page(type))
+        return
+    entries += catalogue.methods(types)
     if name is not None:
         entry = catalogue.find(name, entries)
         if entry is None:

@@ -1,14 +1,14 @@
 """What can be named at the prompt, and the help on it: ops, variables of the session, capability types, methods."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mintaka.client import RemoteCapability
-from mintaka.lang.documentation import usage
 from mintaka.server.command import catalogue
 from mintaka.server.command.catalogue import Entry
 from mintaka.server.command.memory import Memory
+from mintaka.server.command.type_pages import method_lines, method_page, type_page
 
 
 @dataclass(slots=True)
@@ -67,14 +67,16 @@ class Vocabulary:
         if known is not None:
             return known
         if name in self.memory.values:
-            return f"{name} is a variable of this session: {self.kind(name)}" + _list(self.methods(name).values())
+            return f"{name} is a variable of this session: {self.kind(name)}" + method_lines(
+                self.methods(name).values()
+            )
         owner, _, last = name.rpartition(".")
         method = self.methods(owner).get(last) or self.methods_of(owner).get(last)
         if method is not None:
-            return _method_page(owner, method)
+            return method_page(owner, method)
         for each in self.types:
             if each["type"] == name:
-                return f"{name}: {each['description']}" + _list(each["methods"])
+                return type_page(each)
         entry = catalogue.find(name, self.entries)
         if entry is not None:
             return catalogue.page(entry)
@@ -90,23 +92,3 @@ _KINDS: Mapping[type, str] = {
     list: "list",
     dict: "object",
 }
-
-
-def _list(methods: Iterable[Mapping[str, Any]]) -> str:
-    """A capability's methods, a line each."""
-    lines = [f"\n  {usage({**method, 'opcode': method['name']})}  {method['label']}" for method in methods]
-    return "\n" + "".join(lines) if lines else ""
-
-
-def _method_page(owner: str, method: Mapping[str, Any]) -> str:
-    parts = [
-        f"{usage({**method, 'opcode': owner + '.' + method['name']})} → {method['returnType']}",
-        str(method["description"]),
-    ]
-    options = [option for parameter in method["parameters"] for option in parameter.get("fields", ())]
-    if options:
-        width = max(len(option["alias"]) for option in options)
-        parts.append(
-            "\n".join(f"  :{option['alias']:{width}}  {option['type']}  {option['description']}" for option in options)
-        )
-    return "\n\n".join(parts)

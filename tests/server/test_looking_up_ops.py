@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from mintaka.server.command import app, catalogue
 
 ENTRIES, _ = catalogue.installed()
+TYPES = catalogue.installed_types()
 
 
 def shown(*args):
@@ -64,7 +65,31 @@ def test_a_search_looks_at_names_and_help():
 
 def test_json_is_what_editors_get():
     assert json.loads(shown("list.map", "--json").stdout) == catalogue.find("list.map", ENTRIES)
-    assert json.loads(shown("--json").stdout) == ENTRIES
+    assert json.loads(shown("--json").stdout) == [*ENTRIES, *catalogue.methods(TYPES)]
+    assert json.loads(shown("fs.read", "--json").stdout) == next(each for each in TYPES if each["type"] == "fs.read")
+
+
+def test_a_type_says_what_its_capabilities_can_do_and_be_restricted_by():
+    page = shown("fs.read").stdout
+    assert page.startswith("fs.read: Read texts in folders")
+    assert "  (read path)  Read\n" in page
+    assert "\n  max_bytes    Largest file (bytes)\n" in page
+
+
+def test_a_method_says_what_it_takes_and_costs():
+    page = shown("diffusers.generate.textToImage").stdout
+    assert page.startswith("(cap.textToImage prompt [options]) → image\n")
+    assert "gpu · costs width * height * num_inference_steps * batch pixel-steps · deterministic · cancellable" in page
+    assert "\n  :width              number 8–4096 (px)  Of the finished picture.\n" in page
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"), [("ops list.ma", "list.map"), ("ops fs.re", "fs.read.list"), ("caps share net", "net.http")]
+)
+def test_the_shell_completes_names(line, offered):
+    words = ["mintaka", *line.split()]
+    env = {"_MINTAKA_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    assert offered in CliRunner().invoke(app, [], prog_name="mintaka", env=env).stdout.splitlines()
 
 
 def test_without_the_server_the_language_is_told_and_what_is_missing(monkeypatch):

@@ -29,13 +29,14 @@ METHOD = {
     "label": "Text to image",
     "description": "Draw.",
     "parameters": [
-        {"name": "prompt", "type": "string"},
+        {"name": "prompt", "type": "string", "description": "What to draw"},
         {"name": "options", "type": "object", "optional": True, "fields": [
             {"name": "num_steps", "alias": "numSteps", "type": "number", "description": "How many."},
             {"name": "seed", "alias": "seed", "type": "number", "description": "Which noise."},
         ]},
     ],
     "returnType": "image",
+    "effects": "gpu", "cost": None, "cost_unit": None, "deterministic": True, "cancellable": False,
 }  # fmt: skip
 TYPE = {"type": "diffusers.generate", "label": "Generate", "description": "Make pictures.", "methods": [METHOD]}
 
