@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from mintaka.capabilities.limits import Limits
-from mintaka.capabilities.restrictions import Restrictions
+from mintaka.capabilities.limits import Limits, people
+from mintaka.capabilities.restrictions import Restrictions, Setter
 from mintaka.runtime.errors import HostFault
 
 
@@ -92,7 +92,41 @@ class Chain:
 
         Asking the meet is asking every link: ``permits(a ∧ b, q) ⇔ permits(a, q) ∧ permits(b, q)``.
         """
-        self.effective.permit(self.leaf.type, asked)
+        for name, value in asked.items():
+            if not self.effective.permits(name, value):
+                setter = self._setter(next(link for link in self.links if not link.own.permits(name, value)))
+                raise self.effective.denied(self.leaf.type, name, value, setter)
+
+    def afford(self, charges: Mapping[str, int]) -> None:
+        """Raise HostFault ``no_budget`` unless so much of each unit is left."""
+        for unit, amount in charges.items():
+            if amount > self.left.get(unit, amount):
+                raise self.no_budget(unit, amount)
+
+    def no_budget(self, unit: str, cost: int) -> HostFault:
+        """The refusal of a call that costs more than is left: what it costs, what is left, and who can raise that."""
+        name = "megapixel-steps" if unit == "compute" else unit
+        left = self.left[unit]
+        tightest = next(each.cap for each in self.accounts if each.unit == unit and each.left == left)
+        setter = self._setter(next(link for link in self.links if link.id == tightest))
+        cheaper = "ask for a smaller picture, fewer steps or a smaller batch, or " if unit == "compute" else ""
+        return HostFault(
+            f"this costs {people(unit, cost):g} {name}, and {people(unit, left):g} are left; {setter.told}",
+            kind="no_budget",
+            hint=cheaper + setter.advice,
+            data={"unit": unit, "cost": people(unit, cost), "left": people(unit, left), "raised_by": setter.name},
+        )
+
+    def _setter(self, binding: Link) -> Setter:
+        """Who can raise what link ``binding`` sets, as far as the holder may know: themself, or whom they have it from.
+
+        A holder knows the links they made, and the issuer of what they were given. So nobody further up is ever named,
+        nor is anything told of a link that is not theirs: whom they have it from may know whom to ask.
+        """
+        holder = self.leaf.holder
+        if binding.issuer == holder:
+            return Setter(holder, own=True, label=binding.label)
+        return Setter(next(link.issuer for link in self.links if link.issuer != holder))
 
 
 class Dead(Exception):

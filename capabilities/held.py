@@ -85,6 +85,14 @@ class Held:
         """What can still be used of each unit, whoever above limits it."""
         return self.chain.left
 
+    def permit(self, asked: Mapping[str, object]) -> None:
+        """Raise HostFault ``denied`` unless every link of its chain permits all that is asked."""
+        self.chain.permit(asked)
+
+    def afford(self, charges: Mapping[str, int]) -> None:
+        """Raise HostFault ``no_budget`` unless so much of each unit is left."""
+        self.chain.afford(charges)
+
     def to_json(self) -> dict[str, Json]:
         """What ``capabilities.list`` tells; compute in megapixel-steps, times in seconds since the epoch."""
         return {

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from mintaka.capabilities.chain import Chain
-from mintaka.capabilities.limits import CONCURRENT, RATE, Limits, people
+from mintaka.capabilities.limits import CONCURRENT, RATE, Limits
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.schema import account, asset, charge, invocation, rate
 
@@ -87,7 +87,7 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
             .values(reserved=account.c.reserved + amount)
         )
         if paid.rowcount != len(payers):
-            raise _too_many(chain) if unit == CONCURRENT else no_budget(unit, amount, chain.left[unit])
+            raise _too_many(chain) if unit == CONCURRENT else chain.no_budget(unit, amount)
         rows = [{"invocation": admission.id, "cap": payer, "unit": unit, "amount": amount} for payer in payers]
         tx.execute(insert(charge), rows)
 
@@ -162,17 +162,6 @@ def compute_spent(tx: Connection, run: str) -> int:
 def _admission(row: Row[Any]) -> Admission:
     settled = row.state == "settled"
     return Admission(row.id, row.cap, row.principal, row.method, {}, row.effect, settled, row.outcome)
-
-
-def no_budget(unit: str, cost: int, left: int) -> HostFault:
-    """The refusal of a call that costs more than is left."""
-    name = "megapixel-steps" if unit == "compute" else unit
-    return HostFault(
-        f"this costs {people(unit, cost):g} {name}, and {people(unit, left):g} are left",
-        kind="no_budget",
-        hint="ask for a smaller picture, fewer steps or a smaller batch" if unit == "compute" else "ask for a new one",
-        data={"unit": unit, "cost": people(unit, cost), "left": people(unit, left)},
-    )
 
 
 def _take_turn(tx: Connection, chain: Chain, now_us: int) -> None:

@@ -62,6 +62,10 @@ class Order(ABC, Generic[Bound, Asked]):
         """What the bound says about an argument it governs, in the words of JSON Schema; nothing unless overridden."""
         return {}
 
+    def show(self, asked: Asked) -> Json:
+        """What was asked for as people write it; as it is unless overridden."""
+        return list[Json](asked) if isinstance(asked, tuple) else asked  # type: ignore[return-value]  # no other kind
+
 
 class Allowed(Order[frozenset[str], str]):
     """A list of what may be used; the meet is what both lists name.
@@ -104,14 +108,19 @@ class Allowed(Order[frozenset[str], str]):
 
 
 class AtMost(Order[int, int]):
-    """An upper bound; the meet is the smaller one. Nothing smaller than ``least`` could ever be asked for."""
+    """An upper bound; the meet is the smaller one. Nothing smaller than ``least`` could ever be asked for.
 
-    def __init__(self, least: int = -EXACT) -> None:
+    What is counted are whole numbers; people write it in units of ``scale`` of them, with a fraction where it is above
+    1.
+    """
+
+    def __init__(self, least: int = -EXACT, *, scale: int = 1) -> None:
         self._least = least
+        self._scale = scale
 
     def parse(self, data: object) -> int:
-        """A whole number."""
-        bound = whole(data)
+        """A number, a whole one where nothing is scaled."""
+        bound = whole(data) if self._scale == 1 else _scaled(data, self._scale)
         if bound < self._least:
             raise Empty
         return bound
@@ -125,16 +134,21 @@ class AtMost(Order[int, int]):
         return asked <= bound
 
     def encode(self, bound: int) -> Json:
-        """The number."""
-        return bound
+        """The number, as people write it."""
+        scaled = bound / self._scale
+        return int(scaled) if scaled.is_integer() else scaled
 
     def tell(self, bound: int) -> str:
         """At most that."""
-        return f"at most {bound}"
+        return f"at most {self.encode(bound)}"
 
     def facts(self, bound: int) -> dict[str, Json]:
         """The bound is the maximum."""
-        return {"maximum": bound}
+        return {"maximum": self.encode(bound)}
+
+    def show(self, asked: int) -> Json:
+        """The number, as people write it."""
+        return self.encode(asked)
 
 
 class AtLeast(Order[int, int]):
@@ -265,6 +279,14 @@ class Preference(Order[str, str]):
     def tell(self, bound: str) -> str:
         """The name, as a preference."""
         return f"anything, and {bound} by preference"
+
+
+def _scaled(data: object, scale: int) -> int:
+    """So many of what ``data`` is in units of ``scale``; exact, as every reader of JSON understands it."""
+    most = EXACT // 8 // scale  # so that no rounding of the fraction changes what is counted
+    if isinstance(data, bool) or not isinstance(data, int | float) or not abs(data) <= most:
+        raise Unfit(f"a number of at most {most:,}")
+    return round(data * scale)
 
 
 def whole(data: object) -> int:

@@ -42,6 +42,30 @@ def restriction(help: str, *, unit: str = "", **settings: Any) -> Any:
     return _Declared(help, unit, settings)
 
 
+@dataclass(frozen=True, slots=True)
+class Setter:
+    """Who set a bound, as it is told to whoever met it."""
+
+    name: str
+    """A principal."""
+    own: bool = False
+    """Whether that is the very one who met it."""
+    label: str | None = None
+    """What they called the link; of their own only."""
+
+    @property
+    def told(self) -> str:
+        """A clause that says who can raise it."""
+        if not self.own:
+            return f"{self.name} can raise that"
+        return "you set that yourself" + (f", on “{self.label}”" if self.label else "")
+
+    @property
+    def advice(self) -> str:
+        """What to do to have it raised."""
+        return "use what you made it from" if self.own else f"ask {self.name} for more"
+
+
 class Restrictions:
     """The restrictions every type has, and the base of those of each type."""
 
@@ -114,7 +138,7 @@ class Restrictions:
         """Raise HostFault ``denied`` for the first thing asked that is not permitted, naming the restriction."""
         for name, value in asked.items():
             if not self.permits(name, value):
-                raise self._denied(of, name, value)
+                raise self.denied(of, name, value)
 
     def reason(self, name: str) -> str:
         """The bound of restriction ``name`` in words: "`max_width` allows at most 256 px"."""
@@ -126,25 +150,25 @@ class Restrictions:
         rule = self.rules[name]
         return rule.order.tell(self._bounds[name]) + (f" {rule.unit}" if rule.unit else "")
 
-    def _denied(self, of: str, name: str, asked: object) -> HostFault:
-        rule, bound = self.rules[name], self._bounds[name]
+    def denied(self, of: str, name: str, asked: object, setter: Setter | None = None) -> HostFault:
+        """The refusal of what lies beyond the bound of restriction ``name``, which ``setter`` can raise."""
+        rule, shown = self.rules[name], self.rules[name].order.show(asked)
         if isinstance(rule.order, Deny):
             message, hint = f"`{name}` forbids that to this {of}", "hold one that is not so restricted"
         else:
             unit, allows = f" {rule.unit}" if rule.unit else "", self._allows(name)
-            shown = f"{asked[0]} to {asked[1]}" if isinstance(asked, tuple) else f"{asked}{unit}"
-            message = f"`{name}` of this {of} allows {allows}, and {shown} was asked for"
+            wanted = f"{shown[0]} to {shown[1]}" if isinstance(shown, list) else f"{shown}{unit}"
+            message = f"`{name}` of this {of} allows {allows}, and {wanted} was asked for"
             hint = f"ask for {allows}"
-        return HostFault(
-            message,
-            kind="denied",
-            hint=hint,
-            data={
-                "restriction": name,
-                "asked": list(asked) if isinstance(asked, tuple) else asked,
-                "allowed": rule.order.encode(bound),
-            },
-        )
+        data: dict[str, object] = {
+            "restriction": name,
+            "asked": shown,
+            "allowed": rule.order.encode(self._bounds[name]),
+        }
+        if setter is not None:
+            message, hint = f"{message}; {setter.told}", f"{hint}, or {setter.advice}"
+            data["raised_by"] = setter.name
+        return HostFault(message, kind="denied", hint=hint, data=data)
 
     def facts(self, name: str) -> dict[str, Json]:
         """What the bound of restriction ``name`` says about an argument it governs (`Order.facts`)."""

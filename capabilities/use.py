@@ -36,7 +36,7 @@ class Use:
 
     def permit(self, **asked: object) -> None:
         """Raise HostFault ``denied`` unless the capability permits what is asked of each named restriction."""
-        self.held.restrictions.permit(self.held.type, asked)
+        self.held.permit(asked)
 
     def emit(self, kind: str, data: Mapping[str, object]) -> None:
         """Tell whoever watches the run."""

@@ -44,7 +44,7 @@ class CapabilityValue(HostObject):
         held = self.describe()
         kind = self.kernel.registry.get(held.type)
         declared = kind.method(method)
-        held.restrictions.permit(held.type, {"methods": method})
+        held.permit({"methods": method})
         arguments = declared.signature.bind(f"{held.type}.{method}", args)
         use = Use(self.kernel, held, method, run)
         result: Value = await declared.function(self.kernel.registry.object(held.type), use, *arguments)

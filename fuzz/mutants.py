@@ -40,6 +40,7 @@ LEDGER = "capabilities/ledger.py"
 CHAINS = "capabilities/chains.py"
 ROWS = "capabilities/rows.py"
 IN_KERNEL = "tests/capabilities/test_kernel.py"
+WHO = "tests/capabilities/test_who_can_raise_a_limit.py"
 IN_CHAINS = "tests/capabilities/test_chains.py"
 HISTORIES = "tests/capabilities/test_histories.py"
 
@@ -127,6 +128,27 @@ MUTANTS = (
         "        with self._database.write() as tx:\n            chain = self._rows.read(tx, id)\n",
         "        with self._database.write(flushed=False) as tx:\n            chain = self._rows.read(tx, id)\n",
         f"{IN_KERNEL}::test_everything_but_what_a_restart_takes_back_anyway_waits_for_the_disk",
+    ),
+    Mutant(
+        "a refusal names whoever set the limit, however far up",
+        "capabilities/chain.py",
+        "return Setter(next(link.issuer for link in self.links if link.issuer != holder))",
+        "return Setter(binding.issuer)",
+        f"{WHO}::test_a_limit_further_up_is_told_as_that_of_whom_one_has_it_from",
+    ),
+    Mutant(
+        "a refusal tells the label of somebody else's link",
+        "capabilities/chain.py",
+        "return Setter(next(link.issuer for link in self.links if link.issuer != holder))",
+        "return Setter(binding.label or binding.issuer)",
+        f"{WHO}::test_a_limit_further_up_is_told_as_that_of_whom_one_has_it_from",
+    ),
+    Mutant(
+        "one call may cost anything",
+        "capabilities/diffusion/request.py",
+        '            "max_compute": self.pixel_steps,\n',
+        "",
+        "tests/capabilities/test_generate.py::test_what_lies_above_a_ceiling_is_refused_by_name_and_never_drawn",
     ),
     Mutant(
         "a namespace is a beginning of letters, not of whole segments",

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Protocol
 
 from mintaka.capabilities.chain import no_such_capability
@@ -16,7 +16,7 @@ from mintaka.capabilities.diffusion.request import (
 )
 from mintaka.capabilities.failures import told
 from mintaka.capabilities.images import Image
-from mintaka.capabilities.ledger import Published, no_budget
+from mintaka.capabilities.ledger import Published
 from mintaka.capabilities.limits import MEGA
 from mintaka.capabilities.offers import Moment, Offer, Offers
 from mintaka.capabilities.order import Json
@@ -127,7 +127,8 @@ class Generate(Offers):
                 wanted = self._complete(use, prompt, options)
                 cost = wanted.pixel_steps / MEGA
                 use.permit(**wanted.asked)
-                _afford(wanted, options, use.held.left)
+                _refuse_dearer(wanted, options)
+                use.held.afford(wanted.charges)
         except HostFault as refusal:
             return {"megapixel_steps": cost, "allowed": False, "why": refusal.message}
         return {"megapixel_steps": cost, "allowed": True, "why": None}
@@ -143,8 +144,8 @@ class Generate(Offers):
 
     async def _draw(self, use: Use, prompt: str, options: GenerateOptions) -> Image | list[Image]:
         wanted = self._complete(use, prompt, options)
-        _afford(wanted, options, {})
-        with use.admitted(wanted.asked, {"compute": wanted.pixel_steps, "uses": 1}) as call, told():
+        _refuse_dearer(wanted, options)
+        with use.admitted(wanted.asked, wanted.charges) as call, told():
             if call.outcome is not None:
                 images = [Image.from_json(each) for each in json.loads(call.outcome)]
             else:
@@ -155,6 +156,8 @@ class Generate(Offers):
         return images[0] if wanted.batch == 1 else images
 
     def _complete(self, use: Use, prompt: str, options: GenerateOptions) -> Wanted:
+        if options.model_id is not None:
+            use.permit(allowed_models=options.model_id)
         with told():
             return complete(
                 prompt, options, restrictions=use.restrictions, models=self._models, randomness=use.randomness
@@ -201,8 +204,8 @@ def watch(use: Use, call: Admitted) -> OnStep:
     return on_step
 
 
-def _afford(wanted: Wanted, options: GenerateOptions, left: Mapping[str, int]) -> None:
-    """Raise HostFault ``no_budget`` where the call costs more than it set itself, or than ``left`` says is left."""
+def _refuse_dearer(wanted: Wanted, options: GenerateOptions) -> None:
+    """Raise HostFault ``no_budget`` where the call costs more than it set itself."""
     own = options.max_compute
     if own is not None and wanted.pixel_steps > own * MEGA:
         raise HostFault(
@@ -211,7 +214,3 @@ def _afford(wanted: Wanted, options: GenerateOptions, left: Mapping[str, int]) -
             hint="ask for a smaller picture, fewer steps or a smaller batch, or raise max_compute",
             data={"unit": "compute", "cost": wanted.pixel_steps / MEGA, "allowed": own},
         )
-    if wanted.pixel_steps > left.get("compute", wanted.pixel_steps):
-        raise no_budget("compute", wanted.pixel_steps, left["compute"])
-    if left.get("uses", 1) < 1:
-        raise no_budget("uses", 1, 0)

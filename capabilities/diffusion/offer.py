@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from mintaka.capabilities.diffusion.request import Models, choose_model, choose_scheduler, choose_size, under
+from mintaka.capabilities.diffusion.request import Models, choose_model, choose_scheduler, choose_size, choose_steps
 from mintaka.capabilities.offers import Advice, Choices, Offer
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.restrictions import Restrictions
@@ -57,7 +57,7 @@ class DrawingOffer(Offer):
             "model_id": model.id,
             "width": width,
             "height": height,
-            "num_inference_steps": under(model.steps, restrictions.get("max_steps")),
+            "num_inference_steps": choose_steps(model.steps, width * height, restrictions),
             "guidance_scale": model.guidance_scale,
             "scheduler": scheduler,
             "previews": restrictions.permits("no_preview", True),

@@ -12,6 +12,7 @@ from random import Random
 from typing import Protocol
 
 from mintaka.capabilities.arguments import Options, option
+from mintaka.capabilities.limits import MEGA
 from mintaka.capabilities.order import EXACT, Allowed, AtMost, Deny, Interval, Preference, Unfit
 from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.widgets import Phase, Widget
@@ -58,6 +59,9 @@ class GenerateRestrictions(Restrictions):
     max_pixels: AtMost = restriction("Largest width × height", unit="px", least=MIN_SIDE * MIN_SIDE)
     max_steps: AtMost = restriction("Most denoising steps", unit="steps", least=1)
     max_batch: AtMost = restriction("Most pictures in one call", unit="pictures", least=1)
+    max_compute: AtMost = restriction(
+        "Most that one call may cost", unit="megapixel-steps", least=MIN_SIDE * MIN_SIDE, scale=MEGA
+    )
     seed: Interval = restriction("Seeds that may be used")
     no_preview: Deny = restriction("No previews while a picture is made")
 
@@ -150,6 +154,7 @@ class GenerateOptions(Options):
         help="Refuse the call if it costs more.",
         unit="megapixel-steps",
         ge=0,
+        narrowed_by="max_compute",
         phase=Phase.LIMITS,
     )
     previews: bool | None = option(
@@ -191,6 +196,11 @@ class Wanted:
         return self.width * self.height * self.steps * self.batch
 
     @property
+    def charges(self) -> dict[str, int]:
+        """What it takes of each unit."""
+        return {"compute": self.pixel_steps, "uses": 1}
+
+    @property
     def asked(self) -> dict[str, object]:
         """What is asked of each restriction."""
         asked: dict[str, object] = {
@@ -200,6 +210,7 @@ class Wanted:
             "max_pixels": self.width * self.height,
             "max_steps": self.steps,
             "max_batch": self.batch,
+            "max_compute": self.pixel_steps,
             "seed": (self.seed, self.seed + self.batch - 1),
             "no_preview": self.previews,
         }
@@ -253,14 +264,15 @@ def complete(
             hint="say it in fewer words",
         )
     model = choose_model(options.model_id, restrictions, models)
-    width, height = choose_size(options.width, options.height, model.size, restrictions)
+    steps, batch = options.num_inference_steps, options.batch
+    width, height = choose_size(options.width, options.height, model.size, restrictions, drawn=(steps or 1) * batch)
     return Wanted(
         model=model,
         prompt=prompt,
         negative_prompt=options.negative_prompt,
         width=width,
         height=height,
-        steps=options.num_inference_steps or under(model.steps, restrictions.get("max_steps")),
+        steps=steps or choose_steps(model.steps, width * height * batch, restrictions),
         guidance_scale=model.guidance_scale if options.guidance_scale is None else options.guidance_scale,
         seed=_draw_seed(randomness, restrictions, options.batch) if options.seed is None else options.seed,
         scheduler=choose_scheduler(options.scheduler, model, restrictions),
@@ -296,11 +308,17 @@ def choose_model(asked: str | None, restrictions: Restrictions, models: Models) 
 
 
 def choose_size(
-    width: int | None, height: int | None, usual: tuple[int, int], restrictions: Restrictions
+    width: int | None, height: int | None, usual: tuple[int, int], restrictions: Restrictions, *, drawn: int = 1
 ) -> tuple[int, int]:
-    """The size asked for; a side that was left open is the model's usual one, made smaller to fit the ceilings."""
+    """The size asked for; a side that was left open is the model's usual one, made smaller to fit the ceilings.
+
+    ``drawn``: how many times each pixel is drawn at least, steps × batch.
+    """
     widest, highest = restrictions.get("max_width"), restrictions.get("max_height")
     most: int | None = restrictions.get("max_pixels")
+    dearest: int | None = restrictions.get("max_compute")
+    if dearest is not None:
+        most = under(dearest // drawn, most)
     if width is None and height is None:
         scale = min(
             1.0,
@@ -314,6 +332,13 @@ def choose_size(
     if height is None:
         height = _side(usual[1], highest, most, width)
     return width, height
+
+
+def choose_steps(usual: int, pixels: int, restrictions: Restrictions) -> int:
+    """The model's usual steps, fewer to fit the ceilings, for a call that draws so many ``pixels`` in each of them."""
+    steps = under(usual, restrictions.get("max_steps"))
+    dearest: int | None = restrictions.get("max_compute")
+    return steps if dearest is None else max(1, min(steps, dearest // pixels))
 
 
 def choose_scheduler(asked: str | None, model: ModelInfo, restrictions: Restrictions) -> str | None:

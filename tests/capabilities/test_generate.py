@@ -157,6 +157,7 @@ async def test_other_defaults_are_brought_under_their_ceilings(world: Any) -> No
         ({"max_pixels": 4096}, {"width": 128, "height": 64}, "max_pixels"),
         ({"max_steps": 5}, {"num_inference_steps": 6}, "max_steps"),
         ({"max_batch": 1}, {"batch": 2}, "max_batch"),
+        ({"max_compute": 0.5}, {"width": 128, "height": 100, "num_inference_steps": 40}, "max_compute"),
         ({"allowed_models": ["alpha"]}, {"model_id": "beta"}, "allowed_models"),
         ({"allowed_models": ["alpha"]}, {"model_id": "nothing"}, "allowed_models"),
         ({"allowed_schedulers": ["euler"]}, {"scheduler": "ddim"}, "allowed_schedulers"),
@@ -171,6 +172,35 @@ async def test_what_lies_above_a_ceiling_is_refused_by_name_and_never_drawn(
     fault = await refused(draw(world, world.narrow(world.root(), restrictions), **options))
     assert (fault.kind, fault.data["restriction"]) == ("denied", named)
     assert world.engine.asked == []
+
+
+async def test_what_one_call_may_cost_is_told_in_megapixel_steps(world: Any) -> None:
+    cap = world.narrow(world.root(), {"max_compute": 0.5})
+    fault = await refused(draw(world, cap, width=100, height=100, num_inference_steps=51))
+    assert fault.message == (
+        "`max_compute` of this diffusers.generate allows at most 0.5 megapixel-steps, "
+        "and 0.51 megapixel-steps was asked for; you set that yourself"
+    )
+    assert fault.data == {"restriction": "max_compute", "asked": 0.51, "allowed": 0.5, "raised_by": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("options", "drawn"),
+    [
+        ({}, (256, 192, 10, 1)),
+        ({"num_inference_steps": 20}, (176, 136, 20, 1)),
+        ({"batch": 4}, (256, 192, 2, 4)),
+        ({"width": 512}, (512, 192, 5, 1)),
+        ({"width": 512, "num_inference_steps": 20}, (512, 48, 20, 1)),
+    ],
+)
+async def test_what_a_call_leaves_open_is_made_to_cost_no_more_than_one_call_may(
+    world: Any, options: dict[str, Any], drawn: tuple[int, ...]
+) -> None:
+    cap = world.narrow(world.root(), {"max_compute": 0.5})
+    await draw(world, cap, **options)
+    [asked] = world.engine.asked
+    assert (asked.width, asked.height, asked.steps, asked.batch) == drawn
 
 
 @pytest.mark.parametrize(
@@ -261,7 +291,7 @@ async def test_a_picture_is_paid_by_every_account_above(world: Any) -> None:
     assert left(child) == {"compute": 0.5, "uses": 4}
     assert left(parent) == {"compute": 1, "uses": 4}
     fault = await refused(draw(world, child, width=100, height=100, num_inference_steps=60))
-    assert (fault.kind, fault.data) == ("no_budget", {"unit": "compute", "cost": 0.6, "left": 0.5})
+    assert (fault.kind, fault.data) == ("no_budget", {"unit": "compute", "cost": 0.6, "left": 0.5, "raised_by": "ann"})
     assert len(world.engine.asked) == 1
 
 

@@ -179,7 +179,7 @@ def test_two_children_of_one_budget_spend_it_together(world: Any) -> None:
     with pytest.raises(HostFault, match="costs 6 megapixel-steps, and 4 are left") as caught:
         world.kernel.calls.admit("ann", children[1], "textToImage", {}, {"compute": 6 * MEGA})
     assert caught.value.kind == "no_budget"
-    assert caught.value.data == {"unit": "compute", "cost": 6, "left": 4}
+    assert caught.value.data == {"unit": "compute", "cost": 6, "left": 4, "raised_by": "ann"}
     world.kernel.calls.settle(first, {"compute": 5 * MEGA})
     second = world.kernel.calls.admit("ann", children[1], "textToImage", {}, {"compute": 5 * MEGA})
     world.kernel.calls.settle(second, {})

@@ -114,6 +114,7 @@ restrictions = st.fixed_dictionaries(
         "max_height": st.integers(8, 400),
         "max_steps": st.integers(1, 30),
         "max_batch": st.integers(1, 3),
+        "max_compute": st.floats(1, 3),
         "seed": st.tuples(st.integers(0, 99), st.integers(100, 200)).map(list),
         "allowed_models": st.sampled_from([["alpha"], ["beta"], ["beta", "gamma"]]),
         "allowed_schedulers": st.sampled_from([["ddim"], ["Euler a", "dpmpp_2m"]]),

@@ -38,6 +38,9 @@ class Kind:
 KINDS = {
     "Allowed": Kind(Allowed(), st.lists(NAMES, min_size=1), NAMES),
     "AtMost": Kind(AtMost(), SMALL, SMALL),
+    "AtMost in millions": Kind(
+        AtMost(scale=10**6), st.integers(-99, 99) | st.floats(-99, 99), st.integers(-(10**8), 10**8)
+    ),
     "AtLeast": Kind(AtLeast(), SMALL, SMALL),
     "Interval": Kind(Interval(), RANGES.map(list), RANGES.map(tuple)),
     "Deny": Kind(Deny(), st.just(True), st.booleans()),
