@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mintaka.lang.diagnostics import Code, Diagnostic, Severity
-from mintaka.lang.flow import Flow
+from mintaka.lang.flow import Fact, Flow
 from mintaka.lang.forms import FORMS, SHORT_FORMS, SHORT_OPS
 from mintaka.lang.kinds import ANY
 from mintaka.lang.methods import NONE, Capabilities, Need
 from mintaka.lang.names import Suggestions, bound_names
-from mintaka.lang.scopes import Resolution, Resolved, resolve
+from mintaka.lang.scopes import FUNCTIONS, Resolution, Resolved, Variable, resolve
 from mintaka.lang.shape import misshapes, pairs, well_formed
 from mintaka.lang.signatures import Signature
 from mintaka.lang.spans import Span
@@ -27,12 +27,22 @@ class Analysis:
     """In order of their places."""
     needs: list[Need]
     """The capabilities it looks up."""
-    variables: list[tuple[str, str]]
-    """The kinds or capability types of variables of which they are known, in order of binding."""
-    result: str
-    """The kinds of its value: ``number``, ``string | null``, ``any``; ``never`` where it always leaves."""
+    facts: Mapping[Variable, Fact]
+    """What is known of variables that are bound once, in order of binding."""
+    value: Fact
+    """What is known of its value."""
     resolution: Resolution
     """Its names, resolved: for a compiler to go on with, which changes it and so is the last to use it."""
+
+    @property
+    def variables(self) -> list[tuple[str, str]]:
+        """The kinds or capability types of variables of which they are known, in order of binding."""
+        return [(variable.name, str(fact)) for variable, fact in self.facts.items() if fact.kinds != ANY]
+
+    @property
+    def result(self) -> str:
+        """The kinds of its value: ``number``, ``string | null``, ``any``; ``never`` where it always leaves."""
+        return str(self.value)
 
     @property
     def tree(self) -> Node:
@@ -53,7 +63,7 @@ def analyse(node: Node, signatures: Mapping[str, Signature], *, capabilities: Ca
     """The diagnostics of a script, and what it needs and gives."""
     suggest = Suggestions()
     resolution = resolve(node)
-    found = [*_Structure(node, signatures, suggest), *_names(node, resolution, suggest), *_strays(resolution)]
+    found = [*_Structure(resolution, signatures, suggest), *_names(node, resolution, suggest), *_strays(resolution)]
     faulty = {id(at) for at, diagnostic in found if diagnostic.severity is Severity.ERROR}
     mentioned = {name for resolved, _ in resolution.unbound for name in _spoken(resolved)} | suggest.given
     flow = Flow(resolution.root, signatures, capabilities, suggest, faulty)
@@ -61,14 +71,11 @@ def analyse(node: Node, signatures: Mapping[str, Signature], *, capabilities: Ca
     return Analysis(
         sorted(diagnostics, key=lambda diagnostic: _place(diagnostic.span)),
         flow.needs,
-        [(variable.name, str(fact)) for variable, fact in flow.variables.items() if fact.kinds != ANY],
-        str(flow.result),
+        flow.variables,
+        flow.result,
         resolution,
     )
 
-
-_NAMING = frozenset({"obj.new", "std.lambda", "std.define"})
-"""Forms that name several things, which should not be one."""
 
 _SHORT: Mapping[str, str] = {**SHORT_FORMS, **SHORT_OPS}
 
@@ -79,15 +86,19 @@ Found = tuple[Node, Diagnostic]
 class _Structure:
     """Each call for itself: its op, the number of its arguments, their shape, and where it stands."""
 
-    def __init__(self, root: Node, signatures: Mapping[str, Signature], suggest: Suggestions) -> None:
-        self._root = root
+    def __init__(self, resolution: Resolution, signatures: Mapping[str, Signature], suggest: Suggestions) -> None:
+        self._root = resolution.root
         self._signatures = signatures
         self._suggest = suggest
 
     def __iter__(self) -> Iterator[Found]:
-        top = {id(step) for step in (self._root, *_steps(self._root))}
+        top = {id(step) for step in (self._root.node, *_steps(self._root.node))}
         declared: set[str] | None = None
-        for call in walk(self._root):
+        pending = [self._root]
+        while pending:
+            resolved = pending.pop()
+            pending.extend(reversed(resolved.args))
+            call = resolved.node
             if not isinstance(call, Call):
                 continue
             if call.op not in FORMS:
@@ -97,9 +108,9 @@ class _Structure:
                 elif not signature.accepts(len(call.args)):
                     yield call, Diagnostic(Code.ARITY, signature.refused(len(call.args)), call.head)
                 continue
-            if not well_formed(call):
+            if not resolved.formed:
                 yield from ((call, each) for each in misshapes(call))
-            if call.op in _NAMING:
+            if call.op == "obj.new" or (call.op in FUNCTIONS and resolved.formed):
                 yield from ((call, each) for each in _twice(call))
             if call.op == "std.params":
                 again, declared = declared is not None, declared or set()
@@ -138,10 +149,8 @@ def _twice(call: Call) -> Iterator[Diagnostic]:
     """Keys of an object and parameters of a function that stand there twice; the later one hides the earlier."""
     if call.op == "obj.new":
         what, names = "key", [(key.value, key.span) for key, _ in pairs(call)]
-    elif well_formed(call):
-        what, names = "parameter", [(name, call.args[-2].span) for name in _parameter_names(call.args[-2])]
     else:
-        return
+        what, names = "parameter", [(name, call.args[-2].span) for name in _parameter_names(call.args[-2])]
     seen: set[object] = set()
     for name, span in names:
         if isinstance(name, str) and name in seen:

@@ -28,7 +28,7 @@ from mintaka.lang.methods import Capabilities, Method, Need
 from mintaka.lang.names import Suggestions
 from mintaka.lang.parameters import Parameter
 from mintaka.lang.scopes import Resolved, Variable
-from mintaka.lang.shape import pairs, well_formed
+from mintaka.lang.shape import pairs
 from mintaka.lang.signatures import Signature
 from mintaka.lang.spans import Span
 from mintaka.lang.tree import Call, Literal, Node
@@ -137,7 +137,7 @@ class Flow:
             for arg in resolved.args:
                 self._inside[id(arg.node)] = self._visit(arg).kinds
             return UNKNOWN
-        if well_formed(node):
+        if resolved.formed:
             return self._form(resolved, node)
         return self._call(resolved, node)
 

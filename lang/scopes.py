@@ -9,7 +9,7 @@ themselves and one another. The result is a tree parallel to the script's, used 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mintaka.lang.limits import allow_deep_recursion
 from mintaka.lang.parameters import Parameter, parameter
@@ -22,6 +22,7 @@ ERROR = "(error)"
 TOLD = 100
 """Unbound names for which it is worth while to collect what could be meant."""
 
+FUNCTIONS = frozenset({"std.lambda", "std.define"})
 LOOPS = frozenset({"std.while", "std.for"})
 
 
@@ -71,6 +72,8 @@ class Resolved:
     """What ``params`` binds."""
     declared: tuple[Parameter, ...] = ()
     """What ``params`` says of each of them."""
+    formed: bool = False
+    """Whether this is a special form, and well-formed."""
     error: Variable | None = None
     """In a ``try``, what ``std.error`` reads in its handler, if it does."""
     declares: tuple[Variable, ...] = ()
@@ -176,11 +179,12 @@ class _Resolver:
     def resolve(self, node: Node, scope: _Scope) -> Resolved:
         if isinstance(node, Literal):
             return Resolved(node)
-        if isinstance(node, Call):
-            form = self._FORMS.get(node.op)
-            if form is not None and well_formed(node):
-                return form(self, node, scope)
-        return Resolved(node, self._all(children(node), scope))
+        if not isinstance(node, Call) or not well_formed(node):
+            return Resolved(node, self._all(children(node), scope))
+        form = self._FORMS.get(node.op)
+        resolved = form(self, node, scope) if form is not None else Resolved(node, self._all(node.args, scope))
+        resolved.formed = True
+        return resolved
 
     def _all(self, nodes: Iterable[Node], scope: _Scope) -> tuple[Resolved, ...]:
         return tuple([self.resolve(node, scope) for node in nodes])
@@ -288,7 +292,7 @@ class _Resolver:
             scope.seen[name].early = True
         return Resolved(node, args)
 
-    _FORMS: ClassVar[Mapping[str, Callable[["_Resolver", Call, _Scope], Resolved]]] = {
+    _FORMS: ClassVar[Mapping[str, Callable[[Any, Call, _Scope], Resolved]]] = {
         "std.seq": _seq,
         "std.let": _let,
         "std.set": _use,

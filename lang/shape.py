@@ -1,7 +1,6 @@
 """Whether the arguments of a special form are of the kinds it wants."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import repeat
 
 from mintaka.lang.diagnostics import Code, Diagnostic
 from mintaka.lang.forms import FORMS, ArgKind
@@ -41,9 +40,9 @@ def well_formed(call: Call) -> bool:
     if form is None or not form.takes(len(call.args)):
         return False
     rules = _RULES_OF[call.op]
-    if len(call.args) > len(rules) > 0:
-        rules = (*rules, *repeat(rules[-1], len(call.args) - len(rules)))
-    return not rules or all(rule is None or rule(arg) for rule, arg in zip(rules, call.args, strict=False))
+    if form.variadic:
+        return all(all(map(rule, call.args)) for _, rule in rules)
+    return False not in [rule(call.args[index]) for index, rule in rules if index < len(call.args)]
 
 
 def _is_name(arg: Node) -> bool:
@@ -83,11 +82,11 @@ _RULES: Mapping[ArgKind, Callable[[Node], bool]] = {
 }
 """Whether something may stand where such an argument is wanted; what is not here may be anything."""
 
-_RULES_OF: Mapping[str, tuple[Callable[[Node], bool] | None, ...]] = {
-    name: () if _RULES.keys().isdisjoint(form.kinds) else tuple(map(_RULES.get, form.kinds))
+_RULES_OF: Mapping[str, list[tuple[int, Callable[[Node], bool]]]] = {
+    name: [(index, _RULES[kind]) for index, kind in enumerate(form.kinds) if kind in _RULES]
     for name, form in FORMS.items()
 }
-"""The rules of a form's arguments, the last for all that follow; none where anything may stand everywhere."""
+"""The rules of a form's arguments, by their places; a variadic form has at most one, for all of them."""
 
 
 def _wanted(op: str, kind: ArgKind, arg: Node) -> str:

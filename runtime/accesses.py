@@ -8,7 +8,7 @@ as an index, and anything but a list where ``xs[i]`` would mean something else.
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mintaka.lang.scopes import Resolved
 from mintaka.runtime.lattice import BOOLEAN, INT, LIST, NULL, NUMBER, OBJECT, TEXT, Type
@@ -20,7 +20,7 @@ from mintaka.runtime.pynodes import Expr, Stmt
 MOST_PARTS = 7
 """Parts of a text that is put together in line: if all are short it stays below a unit of fuel."""
 
-Template = Callable[["Accesses", Op, Resolved, Sequence[Expr], Sequence[Type], str | None, bool], Expr | None]
+Template = Callable[[Any, Op, Resolved, Sequence[Expr], Sequence[Type], str | None, bool], Expr | None]
 
 
 class Accesses(Operations):

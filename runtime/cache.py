@@ -102,7 +102,8 @@ def _dumped(program: Program) -> bytes:
              for site in program.sites]  # fmt: skip
     functions = {name: json.dumps(to_json(made_by)) for name, made_by in program.functions.items()}
     parameters = [astuple(each) for each in program.parameters]
-    kept = (program.code, tuple(program.helpers), sites, functions, program.bytes_per_tick, parameters, program.digest)
+    digest = program.digest()
+    kept = (program.code, tuple(program.helpers), sites, functions, program.bytes_per_tick, parameters, digest)
     return marshal.dumps(kept)
 
 
@@ -121,7 +122,7 @@ def _loaded(body: bytes, ops: OpTable) -> Program:
         bytes_per_tick=bytes_per_tick,
         parameters=tuple(Parameter(*each) for each in parameters),
         ops=ops,
-        digest=digest,
+        digest=lambda: digest,
     )
 
 

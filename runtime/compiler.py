@@ -9,8 +9,9 @@ check       against the whitelist                           `mintaka.runtime.whi
 compile     by CPython
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from types import CodeType
 
 from mintaka.lang.digest import tree_digest
@@ -54,8 +55,8 @@ class Program:
     parameters: tuple[Parameter, ...]
     """What the script declares with ``std.params``."""
     ops: OpTable
-    digest: str
-    """Of the tree it was compiled from (`mintaka.lang.digest.tree_digest`)."""
+    digest: Callable[[], str]
+    """That of the tree it was compiled from (`mintaka.lang.digest.tree_digest`), which only few ask for."""
 
 
 def compile_tree(node: Node, ops: OpTable, *, infer: bool = True, resolution: Resolution | None = None) -> Program:
@@ -79,5 +80,5 @@ def compile_tree(node: Node, ops: OpTable, *, infer: bool = True, resolution: Re
         bytes_per_tick=emitter.bytes_per_tick,
         parameters=emitter.parameters,
         ops=ops,
-        digest=tree_digest(whole),
+        digest=cache(partial(tree_digest, whole)),
     )

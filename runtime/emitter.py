@@ -303,7 +303,7 @@ class Emitter(Statements):
         **Statements._STATEMENTS,
         **dict.fromkeys(("and", "or", "guard", "nullish"), _logic),
     }
-    _EXPRESSIONS: ClassVar[Mapping[str, Callable[["Emitter", Resolved], Expr]]] = {
+    _EXPRESSIONS: ClassVar[Mapping[str, Callable[[Any, Resolved], Expr]]] = {
         "std.var": _use,
         "std.error": _use,
         "std.quote": _quote,

@@ -60,7 +60,7 @@ async def execute(
     recorder = run.recorder
     try:
         if recorder is not None:
-            recorder.begin(program.digest, run.slice_length)
+            recorder.begin(program.digest(), run.slice_length)
         space: dict[str, object] = {"__builtins__": {}}
         exec(program.code, space)
         main = space["outer"](*bind(program, run))  # type: ignore[operator]

@@ -15,7 +15,7 @@ A script that is not through after `MOST_PASSES` is compiled without types, and 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mintaka.lang.numbers import MAX_INTEGER
 from mintaka.lang.scopes import FunctionScope, Resolved, Variable
@@ -351,7 +351,7 @@ class Inference(Conditions):
                 yield from current.function.parameters
             pending.extend(current.args)
 
-    _FORMS: ClassVar[Mapping[str, Callable[["Inference", Resolved], Type]]] = {
+    _FORMS: ClassVar[Mapping[str, Callable[[Any, Resolved], Type]]] = {
         "std.seq": _seq,
         "std.if": _if,
         "std.while": _while,

@@ -67,7 +67,7 @@ def test_a_folder_outlives_the_process(tmp_path: Path) -> None:
     assert make.made == 0
     assert result(program) == [2, 4, 6]
     fresh = Maker()()
-    assert (program.sites, program.functions, program.digest) == (fresh.sites, fresh.functions, fresh.digest)
+    assert (program.sites, program.functions, program.digest()) == (fresh.sites, fresh.functions, fresh.digest())
 
 
 def test_an_error_of_a_program_from_the_folder_has_its_place(tmp_path: Path) -> None:
