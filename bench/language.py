@@ -23,6 +23,7 @@ from mintaka.runtime.compiler import Program as Compiled
 from mintaka.runtime.compiler import compile_tree
 from mintaka.runtime.execute import execute
 from mintaka.runtime.facts import Facts
+from mintaka.runtime.garbage import Garbage, process_size
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Powers
 
@@ -199,7 +200,7 @@ def versions(tree: Node) -> list[Compiled]:
 async def ratios(program: Program) -> tuple[list[float], float]:
     """Times of the script, by `versions`, as multiples of plain Python's; plain Python's in ms."""
     compiled = versions(parse(program.script))
-    powers = Powers(clock=time.time, random=random.Random(0))
+    powers = Powers(clock=time.time, random=random.Random(0), garbage=Garbage(process_size()))
     found: list[list[float]] = [[] for _ in compiled]
     base = []
     for _ in range(TURNS):
