@@ -98,15 +98,16 @@ class Callbacks(Accesses):
         def turn() -> None:
             self._body(parameters, [self._at.name(item)], body, write)
 
-        self._do(self._at.assign(result, self._at.array([])))
         self._loop(turn, [], item, self._turns(items), within=[body])
-        loop = self._frame.body[-1]
+        loop = self._frame.body.pop()
         assert isinstance(loop, ast.For)
         # What a comprehension makes is in no variable until it is done, so it may hold nothing that takes memory.
         light = op == "list.filter" or self._facts.of(body).only(NUMBER | BOOLEAN | NULL)
         comprehension = self._comprehension(loop, result) if light else None
         if comprehension is not None:
-            self._frame.body[-2:] = [self._at.assign(result, comprehension)]
+            self._do(self._at.assign(result, comprehension))
+        else:
+            self._do(self._at.assign(result, self._at.array([])), loop)
         return self._at.name(result)
 
     def _find(self, items: Expr, parameters: Sequence[Variable], body: Resolved) -> Expr:
@@ -201,16 +202,15 @@ class Callbacks(Accesses):
 
     def _comparator(self, name: str, function: FunctionScope, body: Resolved) -> Stmt:
         """A function of two items that pays for its call itself, and takes the depth from around it."""
-        outer, known = self._frame, self._known
+        outer = self._frame
         depth = self._depth()
         self._frame = frame = Frame(depth=self._symbol("d"))
-        self._known = {}
         frame.here = frame.depth
         names = [self._declare(parameter) for parameter in function.parameters]
         frame.parameters = frozenset(names)
         self._do(self._pay())
         frame.body.extend(self._arm(body, RETURN))
-        self._frame, self._known = outer, known
+        self._frame = outer
         if frame.used:
             frame.body.insert(0, self._at.unpack(frame.depth, depth))
         return self._at.function(name, names, self._finished(frame))

@@ -8,7 +8,7 @@ from; what would leave it (``break``, ``continue``, ``return``) it tells its cal
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from mintaka.runtime.pynodes import Stmt
+from mintaka.runtime.pynodes import Expr, Stmt
 
 MOST_BLOCKS = 12
 """Blocks of Python open in one frame before the next arm becomes a part; an arm may open a few more."""
@@ -20,6 +20,16 @@ class Signal(IntEnum):
     BREAK = 1
     CONTINUE = 2
     RETURN = 3
+
+
+@dataclass(slots=True)
+class Head:
+    """What stands in front of a loop: tests of values that no turn changes, which a turn then looks up."""
+
+    made: int
+    """How many names had been made before it."""
+    tests: dict[tuple[str, int], tuple[str, Expr]] = field(default_factory=dict)
+    """Name of a variable and kinds → the name of the result, and the test."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +48,8 @@ class Frame:
     """Blocks of Python open at this point."""
     loops: int = 0
     """Loops of the script open at this point, in this frame."""
+    heads: list[Head] = field(default_factory=list)
+    """Of each of these."""
     calls: bool = False
     """Whether it needs what is left of the depth from its beginning."""
     here: str = ""

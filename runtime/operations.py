@@ -71,13 +71,26 @@ class Operations(Writer):
             return
         if found.kinds & kinds and self._steady(value):
             self._known[value.id] = (found.kinds & kinds, self._moments)
-        if not found.kinds & ~(kinds | NULL):
-            tests = [self._at.is_(value, self._at.constant(None))]
+        kept = kinds
+        if found.kinds & ~kinds == NULL:
+            test, kept = self._at.is_(value, self._at.constant(None)), ALL & ~NULL
         else:
-            tests = [self._at.is_not(self._type(value), self._at.name(self._helper(name))) for name in TESTED[kinds]]
+            other = [self._at.is_not(self._type(value), self._at.name(self._helper(name))) for name in TESTED[kinds]]
+            test = self._at.all(other)
         place = [self._at.constant(op), self._at.constant(index)]
         refuse = self._at.do(self._at.call(self._helper("check"), [*place, value]))
-        self._do(self._at.if_(self._at.all(tests), [refuse], []))
+        self._do(self._at.if_(self._in_front(value, kept, test), [refuse], []))
+
+    def _in_front(self, value: Expr, kinds: int, test: Expr) -> Expr:
+        """``test``, whether ``value`` is not of ``kinds``: done once in front of a loop that does not change it."""
+        if not isinstance(value, ast.Name) or value.id not in self._settled or value.id in self._exposed:
+            return test
+        for head in self._frame.heads:
+            if int(value.id[1:]) <= head.made:  # it had its value when the loop began
+                if (value.id, kinds) not in head.tests:
+                    head.tests[value.id, kinds] = (self._temporary(), test)
+                return self._at.name(head.tests[value.id, kinds][0])
+        return test
 
     def _narrowed(self, value: Expr, found: Type) -> Type:
         """``found``, what ``value`` can be, as far as guards on every way to here left it."""

@@ -7,7 +7,7 @@ from mintaka.lang.parameters import Parameter
 from mintaka.lang.scopes import FunctionScope, Resolved
 from mintaka.lang.tree import Data
 from mintaka.runtime.callbacks import Callbacks
-from mintaka.runtime.frames import Frame, Signal
+from mintaka.runtime.frames import Frame, Head, Signal
 from mintaka.runtime.lattice import LIST
 from mintaka.runtime.prices import price
 from mintaka.runtime.pynodes import Expr, Stmt
@@ -76,9 +76,13 @@ class Statements(Callbacks):
             self._charge(cost.extra)
             turn()
 
+        head = Head(self._symbols)
         self._frame.loops += 1
+        self._frame.heads.append(head)
         body = self._deeper(write, DISCARD, blocks=1)
+        self._frame.heads.pop()
         self._frame.loops -= 1
+        self._do(*[self._at.assign(name, test) for name, test in head.tests.values()])
         self._do(self._at.for_("_", item, items, body))
 
     def _charge(self, units: int) -> None:
@@ -95,6 +99,7 @@ class Statements(Callbacks):
         self._known = {}
         names = [self._declare(parameter) for parameter in function.parameters]
         frame.parameters = frozenset(names)
+        self._settled.update(name for name, given in zip(names, function.parameters, strict=True) if not given.bound)
         frame.body = self._arm(body, RETURN)
         self._frame, self._known = outer, known
         return self._at.function(
@@ -147,6 +152,8 @@ class Statements(Callbacks):
 
         def turn() -> None:
             self._bind_new(variable, self._at.name(item))
+            if variable.bound == 1:
+                self._settled.add(self._names[variable])
             self._emit(body, DISCARD)
 
         self._loop(turn, [body], item, self._turns(each))

@@ -55,6 +55,8 @@ class Writer:
         """Name of a variable → the moment of writing at which it was last given a value."""
         self._known: dict[str, tuple[int, int]] = {}
         """Name of a variable → the kinds that guards on the way to here left of it, and the moment of the last."""
+        self._settled: set[str] = set()
+        """Names of variables that never get another value than their first."""
         self._exposed: set[str] = set()
         """Names of variables that other functions give values to."""
         self._homes: dict[str, Frame] = {}
@@ -118,6 +120,8 @@ class Writer:
             if variable in self._names:
                 continue
             name = self._declare(variable)
+            if variable.bound == 1:
+                self._settled.add(name)
             if boxed(variable):
                 self._do(self._at.assign(name, self._at.array([self._at.constant(None)])))
             elif variable.early:
