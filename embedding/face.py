@@ -15,7 +15,8 @@ from mintaka.embedding.exchange import to_python, to_script
 from mintaka.embedding.ops import Handed, standard_table
 from mintaka.lang.checker import analyse
 from mintaka.lang.checker import check as check_tree
-from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
+from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault, leading
+from mintaka.lang.doubts import all_wrong
 from mintaka.lang.formatter import format_source
 from mintaka.lang.parser import parse
 from mintaka.lang.printer import print_tree
@@ -39,12 +40,12 @@ OnEvent: TypeAlias = Callable[[str, Mapping[str, object]], None]
 
 
 class Rejected(ScriptError):
-    """A script that cannot run: ``diagnostics`` are all its mistakes, the message is that of the first."""
+    """A script that cannot run: ``diagnostics`` are all its mistakes, the message is that of the `leading` one."""
 
     kind = "script_rejected"
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        first = diagnostics[0]
+        first = leading(diagnostics)
         super().__init__(first.message, kind=first.code.value, hint=first.hint, span=first.span)
         self.diagnostics = tuple(diagnostics)
 
@@ -62,7 +63,7 @@ def check(script: Script, *, ops: OpTable | None = None) -> list[Diagnostic]:
     try:
         tree = _tree(script)
     except SyntaxFault as fault:
-        return list(fault.diagnostics)
+        return all_wrong(str(script), fault, (ops or standard_table()).signatures)
     return check_tree(tree, (ops or standard_table()).signatures)
 
 
@@ -83,9 +84,9 @@ def compile(script: Script, *, ops: OpTable | None = None) -> Program:
     try:
         tree = _tree(script)
     except SyntaxFault as fault:
-        raise Rejected(fault.diagnostics) from None
+        raise Rejected(_mistakes(all_wrong(str(script), fault, table.signatures))) from None
     analysis = analyse(tree, table.signatures)
-    mistakes = [found for found in analysis.diagnostics if found.severity is Severity.ERROR]
+    mistakes = _mistakes(analysis.diagnostics)
     if mistakes:
         raise Rejected(mistakes)
     return compile_tree(tree, table, resolution=analysis.resolution)
@@ -176,6 +177,10 @@ def _by_name(program: Program, args: list[Value], params: Mapping[str, object]) 
             f"This script takes no parameters, and got `{name}`.", hint="Declare them: (params (name type default))."
         )
     return to_script(params, "The parameters")
+
+
+def _mistakes(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return [each for each in diagnostics if each.severity is Severity.ERROR]
 
 
 def _tree(script: Script) -> Node:

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from mintaka.lang.excerpts import excerpt
 from mintaka.lang.spans import Span
+
+if TYPE_CHECKING:
+    from mintaka.lang.tree import Node
 
 
 class Code(StrEnum):
@@ -84,9 +88,22 @@ class Diagnostic:
         return f"{line}\n{carets}\n{end}      [{self.code.value}, line {self.span.line}]"
 
 
-class SyntaxFault(Exception):
-    """A source that is no script at all; ``diagnostics`` say why and where."""
+def leading(diagnostics: Sequence[Diagnostic]) -> Diagnostic:
+    """The one to tell where only one can be: what keeps the source from being read, or else the first."""
+    return next((each for each in diagnostics if each.code in (Code.SYNTAX, Code.SIZE)), diagnostics[0])
 
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+
+class SyntaxFault(Exception):
+    """A source that is no script at all; ``diagnostics`` say why and where.
+
+    A text that could be mended has a ``tree``, the best guess at what was meant, and in ``broken`` the places where
+    brackets, quotes or characters were wrong.
+    """
+
+    def __init__(
+        self, diagnostics: Sequence[Diagnostic], tree: "Node | None" = None, broken: Sequence[Span] = ()
+    ) -> None:
         super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
         self.diagnostics = tuple(diagnostics)
+        self.tree = tree
+        self.broken = tuple(broken)

@@ -82,7 +82,7 @@ def lower(text: Text) -> Node:
     problems = [*text.problems, *lowering.problems]
     if problems:
         problems.sort(key=lambda found: (found.span.line, found.span.column))
-        raise SyntaxFault(problems[:MAX_PROBLEMS])
+        raise SyntaxFault(problems[:MAX_PROBLEMS], tree, [each.span for each in text.problems])
     return tree
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from mintaka.engine.errors import EngineError
-from mintaka.lang.diagnostics import Code, Diagnostic
+from mintaka.lang.diagnostics import Code, Diagnostic, leading
 from mintaka.runtime.errors import ScriptError
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.powers import Log
@@ -61,7 +61,7 @@ def where(error: ScriptError) -> dict[str, object]:
 
 def rejected(diagnostics: Sequence[Diagnostic]) -> Fault:
     """The error of a script the parser or the checker refused."""
-    first = diagnostics[0]
+    first = leading(diagnostics)
     kind = CHECKED_KINDS.get(first.code, Kind.SCRIPT_REJECTED)
     data: dict[str, object] = {"diagnostics": [diagnostic.to_json() for diagnostic in diagnostics]}
     data.update(first.span.to_json())

@@ -8,6 +8,7 @@ from mintaka import stdlib
 from mintaka.capabilities import ops as capability_ops
 from mintaka.lang.checker import Analysis, analyse
 from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
+from mintaka.lang.doubts import all_wrong
 from mintaka.lang.methods import Capabilities
 from mintaka.lang.parameters import Parameter
 from mintaka.lang.parser import parse
@@ -75,7 +76,7 @@ def check(script: object, ops: OpTable, capabilities: Capabilities) -> Checked:
     try:
         tree = _read(script)
     except SyntaxFault as fault:
-        return Checked(None, fault.diagnostics)
+        return Checked(None, all_wrong(str(script), fault, ops.signatures, capabilities=capabilities))
     analysis = analyse(tree, ops.signatures, capabilities=capabilities)
     return Checked(tree, analysis.diagnostics, analysis)
 
