@@ -40,6 +40,7 @@ LEDGER = "capabilities/ledger.py"
 CHAINS = "capabilities/chains.py"
 ROWS = "capabilities/rows.py"
 IN_KERNEL = "tests/capabilities/test_kernel.py"
+WRONG = "tests/server/test_wrong_tokens.py"
 WHO = "tests/capabilities/test_who_can_raise_a_limit.py"
 IN_CHAINS = "tests/capabilities/test_chains.py"
 HISTORIES = "tests/capabilities/test_histories.py"
@@ -149,6 +150,27 @@ MUTANTS = (
         '            "max_compute": self.pixel_steps,\n',
         "",
         "tests/capabilities/test_generate.py::test_what_lies_above_a_ceiling_is_refused_by_name_and_never_drawn",
+    ),
+    Mutant(
+        "wrong tokens are counted in each connection alone",
+        "server/tokens.py",
+        "            self._throttle.wrong(address)\n",
+        "",
+        f"{WRONG}::test_connections_of_one_address_are_throttled_together_and_those_of_others_are_not",
+    ),
+    Mutant(
+        "a flood from everywhere locks everybody out",
+        "server/throttle.py",
+        "free = 1 if crowded else AT_ONCE",
+        "free = 0 if crowded else AT_ONCE",
+        f"{WRONG}::test_a_flood_from_everywhere_leaves_each_address_one_look",
+    ),
+    Mutant(
+        "a flood locks out who had signed in from the same address",
+        "server/tokens.py",
+        "        if key not in self._known:\n            self._throttle",
+        "        if True:\n            self._throttle",
+        f"{WRONG}::test_a_token_that_was_right_before_is_looked_at_wherever_it_comes_from",
     ),
     Mutant(
         "a namespace is a beginning of letters, not of whole segments",

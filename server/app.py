@@ -36,6 +36,7 @@ from mintaka.server.session_methods import SessionMethods
 from mintaka.server.sessions import Sessions
 from mintaka.server.settings import Settings
 from mintaka.server.site import Site
+from mintaka.server.throttle import Throttle
 from mintaka.server.tokens import Tokens
 from mintaka.server.wire import Wire
 from mintaka.storage.blobs import Blobs
@@ -86,7 +87,8 @@ class Application:
             key=_subkey(folder.key, "capabilities"),
         )
         principals = Principals(self._database, clock=powers.clock, token_bytes=powers.token_bytes)
-        tokens = Tokens(folder.token, principals)
+        throttle = Throttle(powers.clock)
+        tokens = Tokens(folder.token, principals, throttle)
 
         # The language: ops, and runs within budgets.
         scripts = Scripts(op_table(), checkable(registry), powers, settings.run)
@@ -104,7 +106,7 @@ class Application:
         self._jobs = Jobs(powers, settings.limits, faults, publisher.publish)
         dispatcher = Dispatcher(
             ScriptMethods(scripts, self._jobs, self._kernel, wire),
-            SessionMethods(tokens, self._kernel, self._sessions, powers),
+            SessionMethods(tokens, throttle, self._kernel, self._sessions, powers),
             PrincipalMethods(principals, self._kernel, self._sessions, powers),
             JobMethods(self._jobs, wire),
             CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0]),

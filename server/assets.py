@@ -67,9 +67,11 @@ class Assets:
 
 
 def bearer(request: Request, tokens: Tokens) -> str | None:
-    """The principal whose token the request carries."""
+    """The principal whose token the request carries. Raises `Fault` (busy) as `Tokens.sign_in` does."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return tokens.principal(token.strip()) if scheme.lower() == "bearer" else None
+    if scheme.lower() != "bearer":
+        return None
+    return tokens.principal(token.strip(), request.client.host if request.client is not None else "")
 
 
 def _none() -> Response:

@@ -86,6 +86,11 @@ class Connection:
         self._close_with: int | None = None
         self._aborted = asyncio.Event()
 
+    @property
+    def address(self) -> str:
+        """The network address the peer connects from."""
+        return "" if self._socket.client is None else self._socket.client.host
+
     async def serve(self) -> None:
         """Accept, then read and answer until the peer goes or is sent away."""
         await self._socket.accept()

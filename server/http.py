@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 
 from mintaka.capabilities.principals import OWNER
 from mintaka.server.assets import Assets, bearer
+from mintaka.server.errors import Fault
 from mintaka.server.site import Site
 from mintaka.server.tokens import Tokens
 
@@ -29,7 +30,10 @@ Respond = Callable[[Request], Awaitable[Response]]
 def routes(
     attend: Attend, assets: Assets, site: Site, tokens: Tokens, metadata: Respond, version: str, status: Status
 ) -> Starlette:
-    """WebSockets at ``/`` and ``/rpc``; ``/health``; ``/api/v1/metadata``; pictures under ``/assets/``; the page."""
+    """WebSockets at ``/`` and ``/rpc``; ``/health``; ``/api/v1/metadata``; pictures under ``/assets/``; the page.
+
+    A `Fault` is told with 429 and when to come again.
+    """
 
     async def health(request: Request) -> Response:
         answer: dict[str, object] = {"status": "ok", "version": version}
@@ -43,12 +47,19 @@ def routes(
             return assets.respond(request, asset[1], asset[2])
         return site.respond(request, name) or PlainTextResponse("There is nothing here.\n", 404)
 
+    async def refuse(_request: Request, fault: Exception) -> Response:
+        assert isinstance(fault, Fault)
+        wait_ms = fault.data.get("retry_after_ms")
+        headers = {"retry-after": str(-(-wait_ms // 1000))} if isinstance(wait_ms, int) else None
+        return PlainTextResponse(f"{fault.message}\n", 429, headers)
+
     return Starlette(
+        exception_handlers={Fault: refuse},
         routes=[
             WebSocketRoute("/", attend),
             WebSocketRoute("/rpc", attend),
             Route("/health", health),
             Route("/api/v1/metadata", metadata),
             Route("/{name:path}", file),
-        ]
+        ],
     )

@@ -13,6 +13,7 @@ from mintaka.server.errors import Fault, Kind
 from mintaka.server.methods import Nothing, Params, rpc_method
 from mintaka.server.powers import ServerPowers
 from mintaka.server.sessions import Session, Sessions
+from mintaka.server.throttle import Throttle
 from mintaka.server.tokens import WRONG_TOKENS_MAX, SignedIn, Tokens, delay_after
 
 
@@ -25,8 +26,11 @@ class AuthParams(Params):
 class SessionMethods:
     """``auth`` and ``ping``."""
 
-    def __init__(self, tokens: Tokens, kernel: Kernel, sessions: Sessions, powers: ServerPowers) -> None:
+    def __init__(
+        self, tokens: Tokens, throttle: Throttle, kernel: Kernel, sessions: Sessions, powers: ServerPowers
+    ) -> None:
         self._tokens = tokens
+        self._throttle = throttle
         self._kernel = kernel
         self._sessions = sessions
         self._powers = powers
@@ -44,9 +48,14 @@ class SessionMethods:
         token, to sign in with from then on.
         """
         connection = caller.connection
-        if params.token.startswith(share_links.PREFIX):
-            return await self._open_link(connection, params.token)
-        signed = self._tokens.sign_in(params.token)
+        try:
+            if params.token.startswith(share_links.PREFIX):
+                return await self._open_link(connection, params.token)
+            signed = self._tokens.sign_in(params.token, connection.address)
+        except Fault as fault:
+            if fault.kind is Kind.BUSY:
+                self._count_wrong(connection)
+            raise
         if signed is None:
             raise await self._refused(
                 connection,
@@ -61,9 +70,11 @@ class SessionMethods:
                 Kind.INVALID_REQUEST,
                 "This connection is signed in already. Take what the link gives with capabilities.redeem.",
             )
+        self._throttle.check(connection.address)
         try:
             held, kept, secret = self._kernel.open_link(token)
         except HostFault:
+            self._throttle.wrong(connection.address)
             raise await self._refused(
                 connection, "That link gives nothing any more: it was used up, has expired or was taken back."
             ) from None
@@ -83,8 +94,13 @@ class SessionMethods:
 
     async def _refused(self, connection: Connection, message: str) -> Fault:
         """The refusal of a wrong token, told the later the more often this connection was wrong."""
+        await asyncio.sleep(delay_after(connection.wrong_tokens + 1))
+        self._count_wrong(connection)
+        return Fault(Kind.UNAUTHENTICATED, message)
+
+    @staticmethod
+    def _count_wrong(connection: Connection) -> None:
+        """Send away who does not stop."""
         connection.wrong_tokens += 1
-        await asyncio.sleep(delay_after(connection.wrong_tokens))
         if connection.wrong_tokens >= WRONG_TOKENS_MAX:
             connection.close(POLICY_VIOLATION)
-        return Fault(Kind.UNAUTHENTICATED, message)

@@ -5,6 +5,7 @@ import pytest
 from mintaka.capabilities.principals import PrincipalKind, Principals
 from mintaka.server.binding import PortFault, bind
 from mintaka.server.gate import local_names
+from mintaka.server.throttle import Throttle
 from mintaka.server.tokens import Tokens, delay_after
 from mintaka.storage.database import Database
 
@@ -13,11 +14,11 @@ def test_a_token_names_its_principal_and_nothing_else_does():
     principals = Principals(Database("sqlite://"), clock=lambda: 0.0, token_bytes=random.Random(1).randbytes)
     principals.create("bob", PrincipalKind.USER)
     _, secret = principals.issue("bob", "laptop")
-    tokens = Tokens("abc", principals)
-    assert tokens.principal("abc") == "owner"
-    assert tokens.principal(secret) == "bob"
+    tokens = Tokens("abc", principals, Throttle(lambda: 0.0))
+    assert tokens.principal("abc", "here") == "owner"
+    assert tokens.principal(secret, "here") == "bob"
     for wrong in ("", "ab", "abcd", "ABC", "\ud800", secret[:-1]):
-        assert tokens.principal(wrong) is None
+        assert tokens.principal(wrong, "here") is None
 
 
 def test_each_wrong_token_waits_longer_up_to_a_most():
