@@ -22,6 +22,9 @@ from mintaka.runtime.statements import Statements
 from mintaka.runtime.values import Value, truthy
 from mintaka.runtime.writer import DISCARD, Destination, Into, boxed
 
+_AT_ONCE = frozenset({"", "std.var", "std.error"})
+"""What is emitted as an expression alone and cannot fail: literals and variables."""
+
 
 class Emitter(Statements):
     """Writes one program. After `module` its attributes say what the code needs and where its lines come from."""
@@ -83,6 +86,8 @@ class Emitter(Statements):
         """The value of what is no statement: a literal, a variable, a call."""
         if isinstance(resolved.node, Literal):
             return self._literal(resolved.node.value)
+        if resolved.op in _AT_ONCE:
+            return self._read(resolved.variable)
         outer = self._enter(resolved.op, resolved.node.span)
         expression = self._EXPRESSIONS.get(resolved.op)
         value = expression(self, resolved) if expression is not None else self._op(resolved, into, wanted)
@@ -91,6 +96,8 @@ class Emitter(Statements):
 
     def _calls_back(self, resolved: Resolved) -> bool:
         """Whether calling ``resolved`` may run other code of the script."""
+        if resolved.op in _AT_ONCE:
+            return False
         op = self._ops.get(resolved.op)
         if op is None:
             return resolved.op in ("std.apply", "par.all")
@@ -103,6 +110,8 @@ class Emitter(Statements):
 
     def _all(self, args: Sequence[Resolved], *, loose: bool = False) -> list[Expr]:
         """The values of arguments, evaluated from left to right."""
+        if _AT_ONCE.issuperset([arg.op for arg in args]):
+            return [self._value(arg) for arg in args]
         outer = self._frame.body
         pieces: list[tuple[list[Stmt], Expr, int]] = []
         for arg in args:
@@ -223,9 +232,6 @@ class Emitter(Statements):
 
     # Expressions
 
-    def _use(self, resolved: Resolved) -> Expr:
-        return self._read(resolved.variable)
-
     def _quote(self, resolved: Resolved) -> Expr:
         data = resolved.args[0].node
         assert isinstance(data, Literal)
@@ -304,8 +310,6 @@ class Emitter(Statements):
         **dict.fromkeys(("and", "or", "guard", "nullish"), _logic),
     }
     _EXPRESSIONS: ClassVar[Mapping[str, Callable[[Any, Resolved], Expr]]] = {
-        "std.var": _use,
-        "std.error": _use,
         "std.quote": _quote,
         "std.lambda": _lambda,
         "std.define": _lambda,
