@@ -98,6 +98,13 @@ class Resolution:
     stray: list[Call]
     """Every ``break`` and ``continue`` that has no loop to leave."""
 
+    def nodes(self) -> list[Resolved]:
+        """All of it, each node before those in it."""
+        nodes = [self.root]
+        for node in nodes:
+            nodes.extend(node.args)
+        return nodes
+
 
 def resolve(node: Node) -> Resolution:
     """Resolve every name of a script; forms that are not well-formed count as ordinary calls."""

@@ -66,8 +66,10 @@ def compile_tree(node: Node, ops: OpTable, *, infer: bool = True, resolution: Re
     Without ``infer`` nothing is assumed about types; the program means the same and costs the same fuel, but is slower.
     """
     allow_deep_recursion()
-    whole = ops.expanded(node)
-    if resolution is None or whole is not node:
+    resolution = resolution or resolve(node)
+    whole = node
+    if not ops.definitions.keys().isdisjoint([resolved.op for resolved in resolution.nodes()]):
+        whole = ops.expanded(node)
         resolution = resolve(whole)
     emitter = emit(resolution, ops, infer=infer)
     module = emitter.module()

@@ -23,7 +23,7 @@ _USES = frozenset({"std.var", "std.set", "std.error"})
 def inline(resolution: Resolution, ops: OpTable) -> None:
     """Mark the lambdas that are written in line, and give their variables to the functions around them."""
     merged: dict[FunctionScope, FunctionScope] = {}
-    nodes = _nodes(resolution.root)
+    nodes = resolution.nodes()
     for resolved in nodes:
         if resolved.op in CALLBACKS and _fits(resolved, ops):
             callback = resolved.args[1]
@@ -52,13 +52,6 @@ def leaves(body: Resolved) -> bool:
         if current.op not in _FUNCTIONS:
             pending.extend(current.args)
     return False
-
-
-def _nodes(root: Resolved) -> list[Resolved]:
-    nodes = [root]
-    for current in nodes:
-        nodes.extend(current.args)
-    return nodes
 
 
 def _rehome(resolution: Resolution, nodes: Sequence[Resolved], merged: Mapping[FunctionScope, FunctionScope]) -> None:

@@ -179,7 +179,10 @@ class Lattice:
         if box is ANYTHING:
             self.release(content)
             return
-        new = self.join(box.content, content)
+        known = box.content
+        new = self.join(known, content)
+        if new is known:
+            return
         box = box.find()
         if box is not ANYTHING and not new.same(box.content):
             self.grew = True

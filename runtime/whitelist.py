@@ -44,8 +44,8 @@ def assert_allowed(tree: ast.AST) -> None:
             rule(node)
         for field in fields:
             value = getattr(node, field)
-            if isinstance(value, list):
-                pending.extend(value)
+            if type(value) is list:
+                pending += value
             elif value is not None:
                 pending.append(value)
 
