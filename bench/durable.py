@@ -67,7 +67,7 @@ async def main() -> None:
             figures: list[list[float]] = []
             for turn in range(TURNS):
                 memory = MemoryJournal(f"m{turn}")
-                stored = runs.add(f"{name} {turn}", tree=program.digest, program="", args="", budget="")
+                stored = runs.add(f"{name} {turn}", tree=program.digest(), program="", args="", budget="")
                 journals = (None, memory, memory, stored, runs.journal(stored.run))
                 figures.append([await once(program, journal) for journal in journals])
             medians = [statistics.median(column) for column in zip(*figures, strict=True)]

@@ -109,6 +109,11 @@ class Calls:
         with self._database.write() as tx:
             self._lose(tx, [each for each in ledger.running(tx) if each.run == run])
 
+    def published(self, run: str) -> list[tuple[str, Published]]:
+        """What a durable run's calls published, with the call of each, in order."""
+        with self._database.read() as tx:
+            return ledger.published(tx, run)
+
     def compute_spent(self, run: str) -> int:
         """Pixel-steps that a durable run's calls were let use, whether or not anything limits them."""
         with self._database.read() as tx:

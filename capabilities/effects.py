@@ -103,6 +103,12 @@ class KeptEffects:
         """32 bytes that are the same whenever they are asked for under this name."""
         return blake3(str(name).encode(), key=self._key).digest()
 
+    @staticmethod
+    def runs(database: Database) -> list[str]:
+        """The runs that anything is kept of."""
+        with database.read() as tx:
+            return list(tx.execute(select(effects.c.run).distinct()).scalars())
+
     def forget(self) -> None:
         """The run has ended: nothing is asked for any more."""
         with self._database.write() as tx:

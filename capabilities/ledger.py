@@ -159,6 +159,15 @@ def compute_spent(tx: Connection, run: str) -> int:
     return int(tx.execute(total).scalar() or 0)
 
 
+def published(tx: Connection, run: str) -> list[tuple[str, Published]]:
+    """What the calls of a durable run published, with the call of each, in order."""
+    of_run = invocation.c.effect.startswith(f"{run}/", autoescape=True)
+    found = (
+        select(asset).join(invocation).where(of_run).order_by(invocation.c.ended, asset.c.invocation, asset.c.number)
+    )
+    return [(row.invocation, Published(row.name, row.mime, row.width, row.height)) for row in tx.execute(found)]
+
+
 def _admission(row: Row[Any]) -> Admission:
     settled = row.state == "settled"
     return Admission(row.id, row.cap, row.principal, row.method, {}, row.effect, settled, row.outcome)

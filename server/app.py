@@ -25,6 +25,7 @@ from mintaka.server.dispatch import Dispatcher
 from mintaka.server.faults import Faults
 from mintaka.server.gate import Gate, local_names
 from mintaka.server.job_methods import JobMethods, Publisher
+from mintaka.server.job_runs import JobRuns
 from mintaka.server.jobs import Jobs
 from mintaka.server.metadata import MetadataMethods, MetadataWatch
 from mintaka.server.places import shipped_models, web_bundle
@@ -42,6 +43,7 @@ from mintaka.server.wire import Wire
 from mintaka.storage.blobs import Blobs
 from mintaka.storage.database import Database
 from mintaka.storage.folders import Folder
+from mintaka.storage.jobs import SavedJobs
 
 
 class Application:
@@ -103,12 +105,22 @@ class Application:
         hosts, origins = local_names(settings.host, port)
         wire = Wire(assets, settings.limits)
         publisher = Publisher(self._sessions, wire, faults)
-        self._jobs = Jobs(powers, settings.limits, faults, publisher.publish)
+        self._runs = JobRuns(
+            scripts,
+            self._kernel,
+            self._database,
+            wire,
+            clock=powers.clock,
+            token_bytes=powers.token_bytes,
+            key=_subkey(folder.key, "runs"),
+        )
+        self._saved_jobs = SavedJobs(self._database, clock=powers.clock)
+        self._jobs = Jobs(powers, settings.limits, faults, publisher.publish, self._saved_jobs, self._runs)
         dispatcher = Dispatcher(
-            ScriptMethods(scripts, self._jobs, self._kernel, wire),
+            ScriptMethods(scripts, self._jobs, self._runs, self._kernel, wire),
             SessionMethods(tokens, throttle, self._kernel, self._sessions, powers),
             PrincipalMethods(principals, self._kernel, self._sessions, powers),
-            JobMethods(self._jobs, wire),
+            JobMethods(self._jobs, self._runs, wire),
             CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0]),
             told,
             version=__version__,
@@ -138,14 +150,17 @@ class Application:
         )
 
     async def start(self) -> None:
-        """Release what a crash left reserved, give the owner the root capabilities, begin."""
-        self._kernel.calls.recover()
+        """Take up what was accepted, release what else a crash left reserved, give the owner the roots, begin."""
+        resumed = self._jobs.recover()
+        self._kernel.calls.recover(resumed)
+        self._runs.lost(resumed, self._saved_jobs.get)
         self._kernel.bootstrap(OWNER)
         await self._engine.start(preload=self._preload)
+        self._jobs.start_waiting()
         self._watching = asyncio.create_task(self._watch.run())
 
     async def stop(self) -> None:
-        """Cancel every job, which releases what it reserved, and end the worker."""
+        """Stop every job, to be gone on with by the next server, and end the worker."""
         self._watching.cancel()
         await self._jobs.stop()
         await self._engine.close()

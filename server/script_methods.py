@@ -14,6 +14,7 @@ from mintaka.runtime.powers import Emit
 from mintaka.runtime.values import Value
 from mintaka.server.connection import Caller, Reply
 from mintaka.server.errors import Fault, Kind
+from mintaka.server.job_runs import Asked, JobRuns
 from mintaka.server.jobs import Jobs
 from mintaka.server.methods import Nothing, Params, rpc_method
 from mintaka.server.scripts import Scripts, Source
@@ -52,6 +53,13 @@ class ExecuteParams(ScriptParams):
     params: dict[str, Any] = Field(default_factory=dict, description="Values of its (params …)")
     grant: list[Any] | None = Field(default=None, description="Capabilities it may look up; without, all you hold")
     mode: Literal["result", "job"] = "result"
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="A job: what you call it, so asking twice is asking once",
+    )
+    priority: int = Field(default=0, ge=-100, le=100, description="A job: before your others where it is higher")
     budget: BudgetParams = BudgetParams(fuel=None, depth=None, deadline_s=None, calls=None, memory=None)
 
 
@@ -64,31 +72,40 @@ class ConvertParams(ScriptParams):
 class ScriptMethods:
     """``execute_script``, ``check_script``, ``convert_script``, ``get_opcodes``."""
 
-    def __init__(self, scripts: Scripts, jobs: Jobs, kernel: Kernel, wire: Wire) -> None:
+    def __init__(self, scripts: Scripts, jobs: Jobs, runs: JobRuns, kernel: Kernel, wire: Wire) -> None:
         self._scripts = scripts
         self._jobs = jobs
+        self._runs = runs
         self._kernel = kernel
         self._wire = wire
 
     @rpc_method("execute_script")
     async def execute_script(self, caller: Caller, params: ExecuteParams) -> Reply:
-        """Run a script: its value, or in mode "job" the job's id, with job.… notifications to follow."""
+        """Run a script: its value, or in mode "job" the job's id, with job.… notifications to follow.
+
+        A job is kept before this is answered, and goes on whatever happens to the server. With an `idempotency_key`
+        the same request asked again is answered with the same job.
+        """
         session = caller.session
         program, args = self._prepared(session, params)
         budget = self._scripts.budget(params.budget.model_dump())
-        grant = self._grant(caller, params.grant)
-
-        async def work(emit: Emit) -> Outcome:
-            outcome = await self._run(program, args, budget, grant, emit)
-            if params.mode == "job":  # a result that cannot be sent is a failure of the job, not of whoever asks
-                self._wire.encode_result(outcome, session.handles)
-            return outcome
-
         if params.mode == "result":
-            outcome = await work(_unheard)
+            if params.idempotency_key is not None or params.priority:
+                raise Fault(Kind.INVALID_PARAMS, "A key and a priority are for jobs. Ask for one: `mode` is job.")
+            outcome = await self._run(program, args, budget, self._grant(caller, params.grant), _unheard)
             return Reply(self._wire.encode_result(outcome, session.handles, binary=caller.binary))
-        job = self._jobs.create(session.principal)
-        return Reply({"job": job.id}, then=lambda: self._jobs.start(job, work))
+        asked = Asked(
+            params.given(),
+            args,
+            budget,
+            self._grant_ids(caller, params.grant),
+            chosen=params.grant is not None,
+            priority=params.priority,
+        )
+        job = self._jobs.submit(
+            session.principal, lambda id: self._runs.request(id, session.principal, asked), params.idempotency_key
+        )
+        return Reply({"job": job.id, "position": self._jobs.position(job)}, then=self._jobs.start_waiting)
 
     @rpc_method("check_script")
     async def check_script(self, caller: Caller, params: ScriptParams) -> Reply:
@@ -155,12 +172,13 @@ class ScriptMethods:
 
     def _grant(self, caller: Caller, given: Sequence[object] | None) -> Grant:
         """What a run may look up: all that the session's principal holds, or the capabilities it was given."""
+        return Grant(self._kernel, caller.session.principal, self._grant_ids(caller, given))
+
+    def _grant_ids(self, caller: Caller, given: Sequence[object] | None) -> list[str]:
         session = caller.session
         if given is None:
-            ids = [held.id for held in self._kernel.held(session.principal)]
-        else:
-            ids = [session.handles.resolve(_handle(each)).id for each in given]
-        return Grant(self._kernel, session.principal, ids)
+            return [held.id for held in self._kernel.held(session.principal)]
+        return [session.handles.resolve(_handle(each)).id for each in given]
 
     def _held_methods(self, caller: Caller) -> list[str]:
         held = {each.type for each in self._kernel.held(caller.session.principal)}

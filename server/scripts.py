@@ -18,8 +18,10 @@ from mintaka.runtime.budget import Budget
 from mintaka.runtime.cache import ProgramCache
 from mintaka.runtime.compiler import Program, compile_tree
 from mintaka.runtime.execute import Outcome, execute
+from mintaka.runtime.journal import Journal
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Emit, Powers
+from mintaka.runtime.records import Codec
 from mintaka.runtime.values import Value
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import rejected
@@ -159,11 +161,16 @@ class Scripts:
         budget: Budget,
         emit: Emit,
         hosts: Mapping[type, object],
+        journal: Journal | None = None,
+        codec: Codec | None = None,
     ) -> Outcome:
-        """Run a program to its end; cancelling the caller cancels it. Raises `ScriptError`."""
+        """Run a program to its end, or go on with it by its ``journal``; cancelling the caller cancels it.
+
+        Raises `ScriptError`.
+        """
         made = self._powers
         powers = Powers(clock=made.clock, random=made.random(), emit=emit, hosts=hosts, garbage=made.garbage)
-        return await execute(program, args=args, budget=budget, powers=powers)
+        return await execute(program, args=args, budget=budget, powers=powers, journal=journal, codec=codec)
 
     def _tree(self, script: object) -> Node:
         try:

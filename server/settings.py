@@ -37,7 +37,8 @@ class Limits(BaseModel):
     )
     connections: int = Field(default=256, ge=1, description="Most connections at a time")
     jobs_running: int = Field(default=64, ge=1, description="Most unfinished jobs of one principal")
-    jobs_kept: int = Field(default=200, ge=1, description="Most finished jobs whose results are kept")
+    jobs_at_once: int = Field(default=16, ge=1, description="Most jobs that run at a time; others wait their turn")
+    jobs_kept: int = Field(default=200, ge=1, description="Most finished jobs of one principal that are kept")
     job_events: int = Field(default=1000, ge=10, description="Events kept of one job")
     ping_s: float = Field(default=20.0, gt=0, description="Seconds between pings")
 

@@ -61,8 +61,9 @@ class Wire:
     def event(self, kind: str, data: Mapping[str, object], handles: Handles, *, binary: bool) -> dict[str, object]:
         """An event's data as JSON."""
         if kind == "preview":
-            image = picture(data["image"], str(data["mime"]), binary)
-            return {**{name: fact for name, fact in data.items() if name != "mime"}, "image": image}
+            told = {name: fact for name, fact in data.items() if name != "mime"}
+            # What was emerging is not kept: one who asks later hears that there was a preview.
+            return told if "image" not in data else {**told, "image": picture(data["image"], str(data["mime"]), binary)}
         if kind == "asset":
             return {**data, "image_url": self._assets.url(str(data["asset"]))}
         if kind == "done":

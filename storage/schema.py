@@ -7,6 +7,7 @@ principal ── token                          who, and how they sign in
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
 run ── journal                              durable runs, and what each has learnt and done
+run ── job ── job_event                      what servers were asked to run, and what happened to it
 effect                                      what durable runs did to capabilities
 """
 
@@ -26,7 +27,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -226,3 +227,39 @@ journal = Table(
     Column("seconds", Double, nullable=False),
 )
 """What a run that has not ended has learnt and done, in order."""
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", ForeignKey("run.id"), primary_key=True),
+    Column("principal", ForeignKey("principal.name"), nullable=False),
+    Column("key", String(200)),
+    Column("request", String(64), nullable=False),
+    Column("grant", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("told", Integer, nullable=False),
+    Column("error", Text),
+    Column("created", Double, nullable=False),
+    Column("ended", Double),
+    CheckConstraint("state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')", name="state"),
+    Index("ix_job_principal_created", "principal", "created"),
+    Index("ix_job_state", "state"),
+    Index("ix_job_key", "principal", "key", unique=True),
+)
+"""A run that somebody asked a server for. ``request`` is the digest of what was asked under the idempotency ``key``,
+``grant`` what it may look up and ``error`` how it failed, both JSON; ``seq`` numbers its newest event, ``told`` counts
+those that its script told, and ``crashes`` how often the server died while it ran."""
+
+job_event = Table(
+    "job_event",
+    metadata,
+    Column("job", ForeignKey("job.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("data", Text, nullable=False),
+)
+"""What happened to a job, in order; ``data`` is JSON."""

@@ -68,7 +68,7 @@ async def main(url: str, effects: Path, source: str) -> None:
     budget = Budget()
     if runs.get(RUN) is None:
         runs.add(
-            RUN, tree=program.digest, program=json.dumps(to_json(tree)), args="[]", budget=json.dumps(asdict(budget))
+            RUN, tree=program.digest(), program=json.dumps(to_json(tree)), args="[]", budget=json.dumps(asdict(budget))
         )
     powers = Powers(clock=time.time, random=random.Random())
     outcome = await execute(program, args=[Printer(effects)], budget=budget, powers=powers, journal=runs.journal(RUN))

@@ -44,8 +44,10 @@ export function readJobEvent(method: string, params: JsonObject): JobEvent | und
       const fraction = numberOf(params["fraction"]) ?? (steps > 0 ? step / steps : 0);
       return { ...head, kind: "progress", call, step, steps, fraction, etaMs: numberOf(params["eta_ms"]) };
     }
-    case "preview":
-      return { ...head, kind: "preview", call, image: textOf(params["image"]) ?? "" };
+    case "preview": {
+      const image = textOf(params["image"]);
+      return image === undefined ? undefined : { ...head, kind: "preview", call, image }; // told later: no longer there
+    }
     case "log":
       return { ...head, kind: "log", text: textOf(params["text"]) ?? "" };
     case "asset":
