@@ -29,6 +29,7 @@ class Accesses(Operations):
     def _call(self, resolved: Resolved, op: Op, into: str | None, wanted: bool) -> Expr:
         """A call of an op of the table; ``wanted`` says whether its value is of interest."""
         if op.takes_run:
+            self._costly += 1
             self._depth()
         types = [self._facts.of(arg) for arg in resolved.args]
         template = self._TEMPLATES.get(op.name) if self._ops.standard(op.name) else None

@@ -76,7 +76,7 @@ def _end_timeout(program: Program, run: Run) -> Helper:
 def _together(program: Program, run: Run) -> Helper:
     def together(depth: Depth, tasks: list[Function]) -> list[Value]:
         run.depth = depth
-        return run.together([lambda task=task: run.apply(task) for task in tasks])  # type: ignore[misc]
+        return run.together(len(tasks), lambda index: run.apply(tasks[index]))
 
     return together
 

@@ -114,12 +114,18 @@ class Emitter(Statements):
             return [self._value(arg) for arg in args]
         outer = self._frame.body
         pieces: list[tuple[list[Stmt], Expr, int]] = []
-        for arg in args:
-            self._frame.body = []
+        last, holds = 0, False
+        for index, arg in enumerate(args):
+            self._frame.body, before = [], self._costly
             value = self._value(arg, loose=loose)
             pieces.append((self._frame.body, value, self._moments))
+            # Python's own stack, where values wait for those behind them, is hidden from the census.
+            if self._frame.body or (holds and self._costly > before):
+                last = index
+            holds = holds or not (
+                isinstance(value, ast.Name | ast.Constant) or self._facts.of(arg).only(NUMBER | BOOLEAN | NULL)
+            )
         self._frame.body = outer
-        last = max((index for index, (needs, _, _) in enumerate(pieces) if needs), default=0)
         values = []
         for index, (needs, value, moment) in enumerate(pieces):
             self._do(*needs)

@@ -26,7 +26,7 @@ FIRST_SLICE = 16
 """Units of the first slice: nothing is known yet of how long a unit of this program takes."""
 
 ROUND = 4096
-"""Units of fuel after which the data made by straight code is added up."""
+"""Units of fuel after which the data made by straight code is added up; fewer where that could be a quarter of all."""
 
 
 class Meter:
@@ -53,8 +53,9 @@ class Meter:
         self._census = census
         self._slice = self._longest = min(slice_length, FIRST_SLICE)
         self._bytes_per_tick = bytes_per_tick
+        self._per_round = max(FIRST_SLICE, min(ROUND, self._memory // 4 // max(1, bytes_per_tick)))
         self._granted = 0
-        self._round = ROUND  # units of this round that have not been granted
+        self._round = self._per_round  # units of this round that have not been granted
         self._allocated = 0
         self._most_seen = 0
         # A list iterator can be set to any index as long as it has not run off its end.
@@ -73,7 +74,7 @@ class Meter:
     @property
     def memory(self) -> int:
         """The most bytes of data alive at once that is known of; garbage counts until a census tells."""
-        of_this_round = (ROUND - self._round - self._left) * self._bytes_per_tick
+        of_this_round = (self._per_round - self._round - self._left) * self._bytes_per_tick
         return min(max(self._most_seen, self._allocated + of_this_round), self._memory)
 
     @property
@@ -83,8 +84,8 @@ class Meter:
     def __bool__(self) -> bool:
         self._move(self._longest)  # in front of the meter again, before anything else
         if self._round == 0:
-            self._round = ROUND
-            self._allocated += ROUND * self._bytes_per_tick
+            self._round = self._per_round
+            self._allocated += self._per_round * self._bytes_per_tick
             if self._allocated > self._memory:
                 self._look(0)
         self._breathe()

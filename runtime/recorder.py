@@ -170,14 +170,14 @@ class Recorder:
         self._untold.append((kind, data))
         self._write(Entry(position, Kind.EMIT, kind, known, dumps({"value": tree}), self.elapsed()))
 
-    def together(self, tasks: Sequence[Callable[[], Value]], at_once: int) -> list[Value]:
-        """Run ``tasks`` as `Run.together` does, ``at_once`` of them at the same time."""
+    def together(self, count: int, work: Callable[[int], None], at_once: int) -> None:
+        """Do ``count`` tasks as `Run.together` does, ``at_once`` of them at the same time; ``work`` does one."""
         track = self._track
         position, recorded = self._read(Kind.JOIN, "", "")
-        if not tasks:
-            return []
+        if not count:
+            return
         try:
-            return wait(self._together(track, position, recorded, tasks, at_once))
+            wait(self._together(track, position, recorded, count, work, at_once))
         finally:
             self._back(track)
 
@@ -346,12 +346,14 @@ class Recorder:
         track: Track,
         position: str,
         recorded: Recorded | None,
-        bodies: Sequence[Callable[[], Value]],
+        count: int,
+        work: Callable[[int], None],
         at_once: int,
-    ) -> list[Value]:
+    ) -> None:
         group = track.group = Group(
             position,
-            bodies,
+            count,
+            work,
             self._turns,
             self._run.fibers,
             at_once=at_once,
@@ -381,7 +383,6 @@ class Recorder:
             self._consume(recorded.entry)
         if group.failure is not None:
             raise group.failure
-        return group.results
 
     def _back(self, track: Track) -> None:
         """A fiber goes on. One that is cancelled only unwinds, whoever's turn it is."""

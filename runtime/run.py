@@ -31,6 +31,12 @@ CELL = 8
 MOST_AT_ONCE = 64
 """Tasks of one `Run.together` that run at the same time; the others wait for their turn."""
 
+TOGETHER = 16
+"""Units of fuel to begin tasks and to wait for their end."""
+
+TASK = 8
+"""Units of fuel for each of them: a fiber is made, begun and ended."""
+
 FIBER_CELLS = 2048
 """What a fiber counts as memory, in cells: the frames, stack and task that it needs while it waits."""
 
@@ -139,33 +145,30 @@ class Run:
         answer = until(self.deadline, awaitable, self.late)
         return self._park(answer if alone else self._take_turns(answer, lambda: self._turns.arrival(str(id(answer)))))
 
-    def together(self, tasks: Sequence[Callable[[], Value]]) -> list[Value]:
-        """Run ``tasks`` at the same time, each in a fiber; their results in order. The first failure ends them all.
+    def together(self, count: int, task: Callable[[int], Value]) -> list[Value]:
+        """Do ``count`` tasks at the same time, each in a fiber; their results in order. The first failure ends all.
 
         Script code of one fiber runs at a time, from the answer it waited for until it waits again.
         """
         depth, deadline = self.depth, self.deadline
         room = current_fiber().width
-        at_once = min(MOST_AT_ONCE, room, max(1, len(tasks)))
-        self.allocate(at_once * FIBER_CELLS)
-
-        def body(task: Callable[[], Value]) -> Value:
-            self.depth, self.deadline = depth, deadline
-            current_fiber().width = max(1, room // at_once)
-            return task()
-
-        if self.recorder is not None:
-            bodies: list[Callable[[], Value]] = [lambda task=task: body(task) for task in tasks]  # type: ignore[misc]
-            try:
-                return self.recorder.together(bodies, at_once)
-            finally:
-                self.depth, self.deadline = depth, deadline
-        results: list[Value] = [None] * len(tasks)  # in this frame, where the census sees them
+        at_once = min(MOST_AT_ONCE, room, max(1, count))
+        self.charge(TOGETHER + count * TASK)
+        self.allocate(at_once * FIBER_CELLS + count)
+        results: list[Value] = [None] * count  # in this frame, where the census sees them
 
         def work(index: int) -> None:
-            results[index] = body(tasks[index])
+            self.depth, self.deadline = depth, deadline
+            current_fiber().width = max(1, room // at_once)
+            results[index] = task(index)
 
-        self._park(self._take_turns(self._gather(work, len(tasks), at_once), self._begin))
+        if self.recorder is None:
+            self._park(self._take_turns(self._gather(work, count, at_once), self._begin))
+        else:
+            try:
+                self.recorder.together(count, work, at_once)
+            finally:
+                self.depth, self.deadline = depth, deadline
         return results
 
     def _park(self, awaitable: Awaitable[T]) -> T:

@@ -1,14 +1,13 @@
 """The fibers of a durable run: where each is in the run, and those that are tasks of one ``par.map`` or ``par.all``."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Optional
 
 from mintaka.runtime.fiber import Fiber, drive
 from mintaka.runtime.turns import Ticket, Turns
-from mintaka.runtime.values import Value
 
 
 @dataclass(slots=True)
@@ -33,16 +32,17 @@ class Track:
 
 
 class Group:
-    """Tasks that run at the same time, ``at_once`` of them; the first failure cancels all others, at once.
+    """``count`` tasks that run at the same time, ``at_once`` of them; the first failure cancels all others, at once.
 
-    ``enter`` makes a track that of the current fiber, ``leave`` gives its turn back. ``abandoned`` is called when the
-    first has failed.
+    ``work`` does the task of a number. ``enter`` makes a track that of the current fiber, ``leave`` gives its turn
+    back. ``abandoned`` is called when the first has failed.
     """
 
     def __init__(
         self,
         position: str,
-        bodies: Sequence[Callable[[], Value]],
+        count: int,
+        work: Callable[[int], None],
         turns: Turns,
         fibers: set[Fiber],
         *,
@@ -54,20 +54,18 @@ class Group:
         self.failure: BaseException | None = None
         self.joined: Ticket = asyncio.get_running_loop().create_future()
         """Gives the turn to who waits for the group, once all have ended well."""
-        self.results: list[Value] = [None] * len(bodies)
-        """What the tasks gave, in their order."""
         self._position = position
-        self._bodies = bodies
+        self._work = work
         self._turns = turns
         self._fibers = fibers
         self._enter = enter
         self._leave = leave
         self._abandoned = abandoned
-        self._waiting = iter(range(len(bodies)))
-        self._left = len(bodies)
+        self._waiting = iter(range(count))
+        self._left = count
         self._running: dict[asyncio.Task[None], Track] = {}
         self._idle = asyncio.Event()
-        for _ in range(min(at_once, len(bodies))):
+        for _ in range(min(at_once, count)):
             self._start()
 
     async def ended(self) -> None:
@@ -113,12 +111,12 @@ class Group:
         await self._turns.taken(ticket)
         track.has_turn = True
 
-        def body() -> Value:
+        def body() -> None:
             self._enter(track)
-            return self._bodies[index]()
+            self._work(index)
 
         try:
-            self.results[index] = await drive(body, self._fibers)
+            await drive(body, self._fibers)
         except asyncio.CancelledError:
             raise
         except BaseException as error:

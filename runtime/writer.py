@@ -51,6 +51,8 @@ class Writer:
         self._symbols = 0
         self._names: dict[Variable, str] = {}
         self._moments = 0
+        self._costly = 0
+        """Calls written so far that may make much, and so let the census look."""
         self._stored: dict[str, int] = {}
         """Name of a variable → the moment of writing at which it was last given a value."""
         self._known: dict[str, tuple[int, int]] = {}

@@ -13,5 +13,5 @@ def par_map(run: Run, items: list[Value], each: Function) -> list[Value]:
     [2 4 6]
     """
     run.build(len(items))
-    run.charge(len(items) + 1)
-    return run.together([lambda item=item: run.apply(each, item) for item in items])  # type: ignore[misc]
+    taken = items[:]  # tasks may change the list
+    return run.together(len(taken), lambda index: run.apply(each, taken[index]))

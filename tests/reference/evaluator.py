@@ -285,6 +285,7 @@ class Evaluator:
         def task(node: Node) -> Value:
             return self._deeper(lambda: self._body(node, Scope(scope, self._bound_in(node), function=object())))
 
+        self.charge(16 + 8 * len(call.args))
         return [task(arg) for arg in call.args]
 
     def _deeper(self, body: Callable[[], T]) -> T:
@@ -412,9 +413,10 @@ class Evaluator:
         form: Call = function.form  # type: ignore[attr-defined]
         return form
 
-    def together(self, tasks: Sequence[Callable[[], Value]]) -> list[Value]:
+    def together(self, count: int, task: Callable[[int], Value]) -> list[Value]:
         """One task after the other."""
-        return [task() for task in tasks]
+        self.charge(16 + 8 * count)
+        return [task(index) for index in range(count)]
 
     def call_method(self, host: HostObject, method: str, args: list[Value]) -> Value:
         """Call a method of the host and wait for it, whatever it waits for."""

@@ -16,6 +16,7 @@ from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import compile_tree
 from mintaka.runtime.errors import ScriptError
 from mintaka.runtime.execute import Outcome, execute
+from mintaka.runtime.journal import MemoryJournal
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.values import Value
@@ -82,6 +83,16 @@ GROWTH = {
     "shared lists sorted": "(let s [1]) (for i (list.range 1 60) (set s [s s])) (list.sort [s s])",
     "JSON within JSON": growing("(json.stringify [s s])"),
     "a template quoted in a loop": growing('(seq (list.push s \'[[1 2 3] {:a [1 2 3]} "text"]) s)', "[]"),
+    "a list of many lists": f"[{' '.join(['(list.range 1 5000)'] * 200)}]",
+    "lists within lists": f"[1 [2 [3 {' '.join(['(list.range 1 5000)'] * 200)}]]]",
+    "an object of many lists": f"{{{' '.join(f':k{n} (list.range 1 5000)' for n in range(200))}}}",
+    "an op of many lists": f"(== {' '.join(['(list.range 1 5000)'] * 200)})",
+    "a method of many lists": f'(call-method "" "constructor" {" ".join(["(list.range 1 5000)"] * 200)})',
+    "many tasks that return much": f"(par.all {' '.join(['(list.range 1 20000)'] * 30)})",
+    "tasks in tasks that return much": (
+        "(par.map (list.range 1 4) (lambda [x] (par.map (list.range 1 8) (lambda [y] (list.range 1 20000)))))"
+    ),
+    "a large template in a loop": growing(f"(seq (list.push s '[{'[] {} ' * 50}]) s)", "[]"),
     "recursion with growing data": '(define f [s] (f (str.concat s s))) (f "ab")',
     "recursion over one large list": (
         "(let xs (list.range 1 50000)) (define f [n] (obj.map xs (lambda [x] (if (> x 49999) (f n) 1)))) (f 1)"
@@ -192,19 +203,24 @@ HARMLESS = {
 """Name → a program that looks dangerous, and its value."""
 
 
-async def ended(source: str, *args: Value, fuel: int = 100_000, depth: int = 200, memory: int = MEMORY) -> Outcome:
+async def ended(
+    source: str, *args: Value, fuel: int = 100_000, depth: int = 200, memory: int = MEMORY, durable: bool = False
+) -> Outcome:
     """What became of a program; by its deadline the test would fail."""
     powers = Powers(clock=lambda: 0.0, random=random.Random(0))
     budget = Budget(fuel=fuel, depth=depth, memory=memory, deadline_s=100)
-    return await execute(compile_tree(parse(source), OPS), args=args, budget=budget, powers=powers)
+    journal = MemoryJournal("run") if durable else None
+    return await execute(compile_tree(parse(source), OPS), args=args, budget=budget, powers=powers, journal=journal)
 
 
-@pytest.mark.parametrize("name", GROWTH)
-async def test_what_grows_is_stopped_before_it_is_built(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "durable"), [*[(name, False) for name in GROWTH], *[(name, True) for name in GROWTH if "task" in name]]
+)
+async def test_what_grows_is_stopped_before_it_is_built(name: str, durable: bool) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(ScriptError) as caught:
-            await ended(GROWTH[name], [])
+            await ended(GROWTH[name], [], durable=durable)
         taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
