@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mintaka.lang.diagnostics import Code, Diagnostic, Severity
-from mintaka.lang.flow import Fact, Flow
+from mintaka.lang.facts import Fact
+from mintaka.lang.flow import Flow
 from mintaka.lang.forms import FORMS, SHORT_FORMS, SHORT_OPS
 from mintaka.lang.kinds import ANY
 from mintaka.lang.methods import NONE, Capabilities, Need
-from mintaka.lang.names import Suggestions, bound_names
+from mintaka.lang.names import BINDERS, Suggestions, bound_names
 from mintaka.lang.scopes import FUNCTIONS, Resolution, Resolved, Variable, resolve
 from mintaka.lang.shape import misshapes, pairs, well_formed
 from mintaka.lang.signatures import Signature
@@ -63,7 +64,11 @@ def analyse(node: Node, signatures: Mapping[str, Signature], *, capabilities: Ca
     """The diagnostics of a script, and what it needs and gives."""
     suggest = Suggestions()
     resolution = resolve(node)
-    found = [*_Structure(resolution, signatures, suggest), *_names(node, resolution, suggest), *_strays(resolution)]
+    found = [
+        *_Structure(resolution, signatures, capabilities, suggest),
+        *_names(node, resolution, suggest),
+        *_strays(resolution),
+    ]
     faulty = {id(at) for at, diagnostic in found if diagnostic.severity is Severity.ERROR}
     mentioned = {name for resolved, _ in resolution.unbound for name in _spoken(resolved)} | suggest.given
     flow = Flow(resolution.root, signatures, capabilities, suggest, faulty)
@@ -86,9 +91,16 @@ Found = tuple[Node, Diagnostic]
 class _Structure:
     """Each call for itself: its op, the number of its arguments, their shape, and where it stands."""
 
-    def __init__(self, resolution: Resolution, signatures: Mapping[str, Signature], suggest: Suggestions) -> None:
+    def __init__(
+        self,
+        resolution: Resolution,
+        signatures: Mapping[str, Signature],
+        capabilities: Capabilities,
+        suggest: Suggestions,
+    ) -> None:
         self._root = resolution.root
         self._signatures = signatures
+        self._capabilities = capabilities
         self._suggest = suggest
 
     def __iter__(self) -> Iterator[Found]:
@@ -120,9 +132,22 @@ class _Structure:
     def _known(self) -> list[str]:
         return [*{**self._signatures, **FORMS, **_SHORT}]
 
+    def _on_a_capability(self, op: str) -> str | None:
+        """How to call what ``op`` names, if that is a capability type or the method of one."""
+        types = self._capabilities.types
+        type, _, method = op.rpartition(".")
+        if types.get(op):
+            what, type, method = "type of capability", op, next(iter(types[op]))
+        elif method in types.get(type, ()):
+            what = "method of a capability"
+        else:
+            return None
+        return f'That is a {what}: (let cap (get-capability "{type}")), then (cap.{method} …).'
+
     def _unknown(self, call: Call) -> Diagnostic:
         name = _SHORT.get(call.op)
-        hint = f"Did you mean `{name}`?" if name else self._suggest.did_you_mean(call.op, self._known)
+        hint = f"Did you mean `{name}`?" if name else self._on_a_capability(call.op)
+        hint = hint or self._suggest.did_you_mean(call.op, self._known)
         message = f"There is no op `{call.op}`." if call.op else "A call names its op first."
         return Diagnostic(Code.UNKNOWN_OP, message, call.head, hint)
 
@@ -175,7 +200,7 @@ def _names(node: Node, resolution: Resolution, suggest: Suggestions) -> Iterator
     misdeclared = {
         name
         for call in walk(node)
-        if isinstance(call, Call) and call.op == "std.params" and not well_formed(call)
+        if isinstance(call, Call) and call.op in BINDERS and not well_formed(call)
         for name in bound_names(call)
     }
     for resolved, visible in resolution.unbound:

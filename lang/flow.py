@@ -6,63 +6,25 @@ function or the body of a ``std.try``, and not behind something that may end the
 since nobody knows whether it is ever evaluated.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
+from mintaka.lang.capability_calls import CapabilityCalls
 from mintaka.lang.diagnostics import Code, Diagnostic, Severity
-from mintaka.lang.kinds import (
-    ANY,
-    HOST,
-    NEVER,
-    Kind,
-    Kinds,
-    kind_of,
-    kinds,
-    listed,
-    named,
-    not_a_function,
-    wrong_argument,
-)
-from mintaka.lang.methods import Capabilities, Method, Need
+from mintaka.lang.facts import LEFT, LITERALS, NULL, UNKNOWN, Fact
+from mintaka.lang.kinds import ANY, NEVER, Kind, Kinds, kind_of, kinds, named, not_a_function, wrong_argument
+from mintaka.lang.methods import Capabilities, Need
 from mintaka.lang.names import Suggestions
 from mintaka.lang.parameters import Parameter
 from mintaka.lang.scopes import Resolved, Variable
-from mintaka.lang.shape import pairs
 from mintaka.lang.signatures import Signature
 from mintaka.lang.spans import Span
 from mintaka.lang.tree import Call, Literal, Node
 
 THROW = "std.throw"
 CALL_METHOD = "std.call_method"
-CONSTRUCTOR = "constructor"
-"""The one method that plain values have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What is known of a value."""
-
-    kinds: Kinds = ANY
-    capability: str | None = None
-    """The type of capability it is, if it is one."""
-
-    def __or__(self, other: "Fact") -> "Fact":
-        """What is known of a value of which one or the other is known."""
-        if not self.kinds or not other.kinds:
-            return self if self.kinds else other
-        return Fact(self.kinds | other.kinds, self.capability if self.capability == other.capability else None)
-
-    def __str__(self) -> str:
-        return f"{self.capability} | null" if self.capability and Kind.NULL in self.kinds else (
-            self.capability or listed(self.kinds)
-        )  # fmt: skip
-
-
-UNKNOWN = Fact()
-NULL = Fact(kinds(Kind.NULL))
-LEFT = Fact(NEVER)
-_LITERALS: Mapping[Kind, Fact] = {kind: Fact(kinds(kind)) for kind in Kind}
 _RESULTS: Mapping[str, Fact] = {
     "and": Fact(kinds(Kind.BOOLEAN)),
     "or": Fact(kinds(Kind.BOOLEAN)),
@@ -106,8 +68,6 @@ class Flow:
         self.variables: dict[Variable, Fact] = {}
         """What is known of variables that are bound once, in order of binding."""
         self._signatures = signatures
-        self._capabilities = capabilities
-        self._suggest = suggest
         self._faulty = faulty
         self._faults = 0
         """How many faulty nodes were met so far."""
@@ -118,7 +78,7 @@ class Flow:
         """Whether something that is met before may have ended the script."""
         self._inside: dict[int, Kinds] = {}
         """The kinds of what stands in pairs, by node."""
-        self._needs: dict[str | None, tuple[Span, dict[str, None]]] = {}
+        self._calls = CapabilityCalls(capabilities, suggest, self._inside, self._fit, self._report)
         self._returned = LEFT
         """What the script may leave with."""
         self.result = self._visit(root) | self._returned
@@ -126,12 +86,12 @@ class Flow:
     @property
     def needs(self) -> list[Need]:
         """The capabilities that are looked up, in order of the script."""
-        return [Need(type, tuple(methods), span) for type, (span, methods) in self._needs.items()]
+        return self._calls.needs
 
     def _visit(self, resolved: Resolved) -> Fact:
         node = resolved.node
         if isinstance(node, Literal):
-            return _LITERALS[kind_of(node.value)]
+            return LITERALS[kind_of(node.value)]
         self._faults += id(node) in self._faulty
         if not isinstance(node, Call):
             for arg in resolved.args:
@@ -178,12 +138,14 @@ class Flow:
                 return self.variables.get(resolved.variable, UNKNOWN) if resolved.variable else UNKNOWN
             case "std.quote":
                 data = node.args[0]
-                return _LITERALS[kind_of(data.value)] if isinstance(data, Literal) else UNKNOWN
+                return LITERALS[kind_of(data.value)] if isinstance(data, Literal) else UNKNOWN
             case "std.lambda" | "std.define":
                 self._functions += 1
                 self._perhaps(args)
                 self._functions -= 1
                 self._bound(resolved.variable, _RESULTS[node.op])
+            case "std.break" | "std.continue" if id(node) in self._faulty:
+                return UNKNOWN  # it leaves nothing, and what follows it was meant to be evaluated
             case "std.return":
                 value = self._visit(args[0]) if args else NULL
                 if not self._functions:
@@ -266,8 +228,8 @@ class Flow:
             self._ended = True
             return LEFT
         if node.op == CALL_METHOD:
-            return self._method(node, facts, before)
-        return self._capability(node, facts, Fact(signature.returns), before)
+            return self._calls.method(node, facts, before)
+        return self._calls.op(node, facts, Fact(signature.returns), before)
 
     def _fit(self, signature: Signature, args: Sequence[Node], facts: Sequence[Fact], before: int) -> None:
         """Report the arguments that are of no kind that ``signature`` takes."""
@@ -276,94 +238,6 @@ class Flow:
             if wanted is not None and fact.kinds and fact.kinds.isdisjoint(wanted.kinds):
                 message = wrong_argument(signature.name, wanted.name, named(wanted.kinds), named(fact.kinds))
                 self._report(Code.TYPE, message, arg.span, before)
-
-    def _capability(self, node: Call, facts: Sequence[Fact], result: Fact, before: int) -> Fact:
-        """What an op that has to do with capabilities gives."""
-        op = self._capabilities.ops.get(node.op)
-        if op is None:
-            return result
-        if op.like is not None and op.like < len(facts):
-            return Fact(result.kinds, facts[op.like].capability)
-        if op.type_at is None or op.type_at >= len(node.args):
-            return result
-        wanted = node.args[op.type_at]
-        type = wanted.value if isinstance(wanted, Literal) and isinstance(wanted.value, str) else None
-        if op.looks_up:
-            self._needs.setdefault(type, (node.span, {}))
-        if type is not None and type not in self._capabilities.types:
-            self._report(
-                Code.UNKNOWN_CAPABILITY,
-                f"There is no capability type `{type}`.",
-                wanted.span,
-                before,
-                self._suggest.or_all(type, self._capabilities.types, "There are {}."),
-                error=False,
-            )
-            return result
-        return Fact(result.kinds, type) if op.gives else result
-
-    def _method(self, node: Call, facts: Sequence[Fact], before: int) -> Fact:
-        """What a method gives; what is wrong with the call is reported."""
-        on, name = facts[0], node.args[1]
-        if not isinstance(name, Literal) or not isinstance(name.value, str):
-            return UNKNOWN
-        if on.capability is None:
-            if on.kinds.isdisjoint(HOST) and name.value != CONSTRUCTOR:
-                subject = named(on.kinds)
-                message = f"{subject[0].upper()}{subject[1:]} has no method `{name.value}`."
-                hint = "Methods belong to capabilities and images."
-                self._report(Code.UNKNOWN_METHOD, message, name.span, before, hint)
-            return UNKNOWN
-        methods = self._capabilities.types[on.capability]
-        method = methods.get(name.value)
-        if method is None:
-            message = f"`{on.capability}` has no method `{name.value}`."
-            known = self._suggest.or_all(name.value, methods, "It has {}.")
-            self._report(Code.UNKNOWN_METHOD, message, name.span, before, known)
-            return UNKNOWN
-        if on.capability in self._needs:
-            self._needs[on.capability][1][name.value] = None
-        self._arguments(method, node, facts[2:], before)
-        return Fact(method.signature.returns)
-
-    def _arguments(self, method: Method, node: Call, facts: Sequence[Fact], before: int) -> None:
-        signature, args = method.signature, node.args[2:]
-        if not signature.accepts(len(args)):
-            self._report(Code.ARITY, signature.refused(len(args)), node.args[1].span, before)
-            return
-        self._fit(signature, args, facts, before)
-        if method.options and len(args) == signature.maximum:
-            self._options(method, args[-1], before)
-
-    def _options(self, method: Method, given: Node, before: int) -> None:
-        given_already: set[str] = set()
-        for key, value, span in self._pairs(given):
-            option = method.options.get(key)
-            if option is None:
-                message = f"`{method.signature.name}` has no option `{key}`."
-                known = dict.fromkeys(each.name for each in method.options.values())
-                hint = self._suggest.or_all(key, method.options, "It takes {}.", known)
-                self._report(Code.UNKNOWN_OPTION, message, span, before, hint)
-                continue
-            if option.name in given_already:
-                message = f"`{method.signature.name}` is given its option `{option.name}` twice."
-                self._report(Code.DUPLICATE, message, span, before, "Take one of the two out.")
-            if Kind.NULL in value:  # the same as leaving it out
-                continue
-            given_already.add(option.name)
-            if value and value.isdisjoint(option.kinds):
-                message = wrong_argument(method.signature.name, key, named(option.kinds), named(value))
-                self._report(Code.TYPE, message, span, before)
-
-    def _pairs(self, given: Node) -> Iterator[tuple[str, Kinds, Span]]:
-        """The keys of an object that stands in the script, with what is known of its values."""
-        if isinstance(given, Literal) and isinstance(given.value, dict):
-            for key, value in given.value.items():
-                yield key, kinds(kind_of(value)), given.span
-        elif isinstance(given, Call) and given.op == "obj.new":
-            for literal, node in pairs(given):
-                if isinstance(literal.value, str):
-                    yield literal.value, self._inside.get(id(node), ANY), literal.span
 
     # Reports
 

@@ -3,7 +3,7 @@
 The language knows nothing of capabilities; a host that has some describes them in these words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mintaka.lang.kinds import ANY, Kinds
@@ -36,9 +36,11 @@ class CapabilityOp:
     type_at: int | None = None
     """The argument that names a type."""
     like: int | None = None
-    """The argument whose type the result has."""
+    """The argument that is a capability of the type."""
+    narrows_at: int | None = None
+    """The argument that is an object of restrictions of the type."""
     gives: bool = False
-    """Whether the result is a capability of the type that is named."""
+    """Whether the result is a capability of that type."""
     looks_up: bool = False
     """Whether whoever runs the script must hold one."""
 
@@ -49,6 +51,8 @@ class Capabilities:
 
     types: Mapping[str, Mapping[str, Method]] = field(default_factory=dict)
     ops: Mapping[str, CapabilityOp] = field(default_factory=dict)
+    restrictions: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By type, the names of its restrictions."""
 
 
 NONE = Capabilities()

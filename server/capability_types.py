@@ -16,8 +16,10 @@ from mintaka.lang.signatures import Argument, Signature
 OPS: Mapping[str, CapabilityOp] = {
     "get_capability": CapabilityOp(type_at=0, gives=True, looks_up=True),
     "has_capability": CapabilityOp(type_at=0),
-    "mint": CapabilityOp(type_at=1, gives=True),
-    "delegate": CapabilityOp(like=0),
+    "mint": CapabilityOp(type_at=1, narrows_at=2, gives=True),
+    "delegate": CapabilityOp(like=0, narrows_at=1, gives=True),
+    "share_capability": CapabilityOp(like=0, narrows_at=2),
+    "export_capability": CapabilityOp(like=0, narrows_at=1),
 }
 
 _KINDS: Mapping[Any, Kinds] = {
@@ -36,8 +38,11 @@ _KINDS: Mapping[Any, Kinds] = {
 
 def checkable(types: Iterable[CapabilityType]) -> Capabilities:
     """What scripts that use capabilities of these types are checked against."""
+    types = list(types)
     return Capabilities(
-        {type.name: {name: _method(type.name, each) for name, each in type.methods.items()} for type in types}, OPS
+        {type.name: {name: _method(type.name, each) for name, each in type.methods.items()} for type in types},
+        OPS,
+        {type.name: tuple(type.restrictions.rules) for type in types},
     )
 
 

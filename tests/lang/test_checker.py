@@ -268,3 +268,12 @@ def test_names_of_any_length_and_number_are_compared_in_bounded_time() -> None:
     many = [["std.var", f"v{index}"] for index in range(2_000)]
     (*_, last) = check(from_json(["std.seq", *steps, *many]), SIGNATURES)
     assert last.code is Code.UNBOUND
+
+
+@pytest.mark.parametrize("form", ["(let x)", "(define x [a] 1 2)", "(for x)"])
+def test_a_name_that_a_misshapen_form_was_to_bind_is_no_mistake_of_its_own(form: str) -> None:
+    assert {each.code for each in found(f"{form} (log x)")} == {Code.ARITY}
+
+
+def test_a_misplaced_break_makes_nothing_unreachable() -> None:
+    assert [each.code for each in found("(break) (log 1)")] == [Code.MISPLACED]

@@ -74,8 +74,37 @@ def test_what_may_be_right_is_let_through(call):
 
 
 def test_a_narrowed_capability_is_of_the_same_type():
-    refused = fault(DRAW + '(let less (delegate draw {:maxPixels 65536})) (less.textToImage "a cat" {:widht 8})')
+    refused = fault(DRAW + '(let less (delegate draw {:max_pixels 65536})) (less.textToImage "a cat" {:widht 8})')
     assert refused.kind == "invalid_params"
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [
+        "(delegate draw {:max_widht 64})",
+        '(share-capability draw "ben" {:max_widht 64})',
+        "(export-capability draw {:max_widht 64})",
+        '(mint (get-capability "sys.mint") "diffusers.generate" {:max_widht 64})',
+    ],
+)
+def test_a_restriction_that_the_type_does_not_have_is_told_with_the_near_name(narrowing):
+    refused = fault(DRAW + narrowing)
+    assert (refused.kind, refused.hint) == ("invalid_params", "Did you mean `max_width`?")
+    assert refused.message == "`diffusers.generate` has no restriction `max_widht`."
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        ('(fs.read "a.txt")', 'That is a type of capability: (let cap (get-capability "fs.read")), then (cap.list …).'),
+        (
+            '(fs.read.list "a")',
+            'That is a method of a capability: (let cap (get-capability "fs.read")), then (cap.list …).',
+        ),
+    ],
+)
+def test_a_type_or_method_in_place_of_an_op_is_told_how_to_be_used(call, hint):
+    assert fault(call).hint == hint
 
 
 def test_an_unknown_type_of_capability_is_a_warning_since_looking_it_up_gives_null():
