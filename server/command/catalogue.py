@@ -75,6 +75,11 @@ def find(name: str, entries: Iterable[Entry]) -> Entry | None:
     return next((entry for entry in entries if entry["opcode"] in (name, wanted)), None)
 
 
+def below(name: str, entries: Iterable[Entry]) -> list[Entry]:
+    """The entries whose names begin with ``name`` and a dot."""
+    return [entry for entry in entries if str(entry["opcode"]).startswith(f"{name}.")]
+
+
 def near(name: str, entries: Iterable[Entry]) -> list[str]:
     """Names somebody may have meant, the likeliest first: those spelled alike, then those whose last part it is."""
     names = [str(entry["opcode"]) for entry in entries]

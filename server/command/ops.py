@@ -21,7 +21,8 @@ def ops(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="An op, a form, or a capability's type or method: list.map, let, fs.read, fs.read.list; without, all.",
+            help="An op, a form, the first part of their names, or a capability's type or method: "
+            "list.map, let, list, fs.read, fs.read.list; without, all.",
             autocompletion=_names,
         ),
     ] = None,
@@ -48,15 +49,16 @@ def ops(
         typer.echo(json.dumps(type, ensure_ascii=False) if as_json else type_page(type))
         return
     entries += catalogue.methods(types)
-    if name is not None:
-        entry = catalogue.find(name, entries)
+    entry = None if name is None else catalogue.find(name, entries)
+    named = [] if name is None or entry is not None else catalogue.below(name, entries)
+    if name is not None and not named:
         if entry is None:
             close = catalogue.near(name, entries)
             hint = f" Did you mean {', '.join(close)}?" if close else " All of them: mintaka ops"
             raise CommandFault(f"There is no op {name}.{hint}")
         typer.echo(json.dumps(entry, ensure_ascii=False) if as_json else catalogue.page(entry))
         return
-    shown = entries if word is None else catalogue.search(word, entries)
+    shown = named or (entries if word is None else catalogue.search(word, entries))
     if as_json:
         typer.echo(json.dumps(shown, ensure_ascii=False))
     elif shown:

@@ -56,6 +56,13 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are():
     assert catalogue.near("lst.map", ENTRIES)[0] == "list.map"
 
 
+def test_the_first_part_of_names_shows_all_that_begin_so():
+    lines = shown("par").stdout.splitlines()
+    assert lines[0] == "In parallel"
+    assert all(line.startswith("  (par.") for line in lines[1:])
+    assert "sys.mint.mint" in {each["opcode"] for each in json.loads(shown("sys", "--json").stdout)}
+
+
 def test_a_search_looks_at_names_and_help():
     names = [entry["opcode"] for entry in json.loads(shown("--search", "SEED", "--json").stdout)]
     assert "gen.variations" in names
