@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import gc
 import json
 from pathlib import Path
 
@@ -9,15 +10,17 @@ import pytest
 from hypothesis import given
 
 from mintaka import stdlib
-from mintaka.lang.checker import check
+from mintaka.lang.checker import analyse, check
 from mintaka.lang.diagnostics import Severity, SyntaxFault
 from mintaka.lang.parser import parse
-from mintaka.lang.scopes import resolve
+from mintaka.lang.scopes import Resolved, resolve
 from mintaka.lang.tree import Node, from_json
 from mintaka.runtime.compiler import compile_tree, emit
+from mintaka.runtime.lattice import Type
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.values import HostObject
 from mintaka.runtime.whitelist import ALLOWED, NotAllowed, assert_allowed
+from mintaka.runtime.writer import Site
 from tests.strategies import TREES
 
 OPS = OpTable.of(*stdlib.modules)
@@ -114,3 +117,19 @@ def test_generated_code_has_no_builtins() -> None:
 def test_a_host_object_cannot_have_subscripts_that_scripts_would_reach() -> None:
     with pytest.raises(TypeError, match="__getitem__"):
         type("Leaky", (HostObject,), {"__getitem__": lambda self, key: "secret"})
+
+
+def test_a_compilation_keeps_nothing_alive_that_only_the_garbage_collector_could_take_away() -> None:
+    tree = parse("(define f [n] (if (< n 2) n (f (- n 1)))) (list.map [1 2] (lambda [x] (try (f x) e (std.error))))")
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        compile_tree(tree, OPS, resolution=analyse(tree, OPS.signatures).resolution)
+        gc.collect()
+        left = {type(found).__name__ for found in gc.garbage if isinstance(found, ast.AST | Resolved | Type | Site)}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not left
