@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-from mintaka.capabilities.images import Image
+from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.widgets import Phase, Widget
 from mintaka.runtime.errors import ArityError, HostFault, TypeFault
 
@@ -81,6 +81,7 @@ TYPES: Mapping[type, str] = {
     list: "list",
     dict: "object",
     Image: "image",
+    ImageArgument: "image",
 }
 """What each type a method may take is called in the metadata."""
 
@@ -92,6 +93,7 @@ WORDS: Mapping[type, str] = {
     list: "a list",
     dict: "an object",
     Image: "an image",
+    ImageArgument: "an image (or an asset's id, a data URL or base64)",
 }
 """The same in errors, for people."""
 
@@ -207,6 +209,8 @@ def field_type(field: FieldInfo) -> type:
 
 
 def _checked(name: str, parameter: Parameter, value: object) -> object:
+    if parameter.type is ImageArgument:
+        value = ImageArgument.of(value) or value
     if parameter.type is float and type(value) is int:
         return float(value)
     if parameter.type is int and isinstance(value, float) and value.is_integer():

@@ -1,8 +1,8 @@
-"""A picture in a script's hands: what it is and how it was made. Its bytes stay in the folder of blobs."""
+"""Pictures in a script's hands: what they are and how they were made. Their bytes stay in the folder of blobs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mintaka.runtime.errors import ArityError, HostFault
 from mintaka.runtime.records import Json
@@ -27,7 +27,7 @@ class Image(HostObject):
     notes: tuple[str, ...] = ()
     """What a person should know of how it came out."""
     made_with: Mapping[str, Value] = field(default_factory=dict)
-    """The method and the arguments that make the same picture again."""
+    """The type, the method and the arguments that make the same picture again."""
 
     @property
     def type_name(self) -> str:
@@ -63,3 +63,17 @@ class Image(HostObject):
         if args:
             raise ArityError(f"image.metadata takes nothing, and got {len(args)}")
         return {**self.fields(), "made_with": dict(self.made_with)}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageArgument:
+    """A picture as a call gives it, not looked at yet; see `mintaka.capabilities.sources`."""
+
+    given: Image | str
+
+    @classmethod
+    def of(cls, value: object) -> Self | None:
+        """``value`` if it is one of the forms a picture is given in, else ``None``."""
+        if isinstance(value, Mapping):
+            value = value.get("asset", value.get("image"))
+        return cls(value) if isinstance(value, Image | str) else None

@@ -109,8 +109,9 @@ def _property(
 ) -> dict[str, Json]:
     """An option's schema, no wider than the bound it is narrowed by, with the reason where that tells."""
     told, field = dict(known), model.model_fields[name]
-    if name in advice.defaults:
-        told["default"] = advice.defaults[name]
+    defaults = {**advice.defaults, **advice.own_defaults.get(model.__name__, {})}
+    if name in defaults:
+        told["default"] = defaults[name]
         if told["default"] is None:
             del told["default"]
     named = extra(field, "choices")

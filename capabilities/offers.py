@@ -64,6 +64,9 @@ class Advice:
 
     defaults: Mapping[str, Json] = field(default_factory=dict)
     """What options are taken to be when left out."""
+    own_defaults: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """The same where it is not so for all methods: by the name of the class of the options; ``None`` where there is
+    no telling."""
     examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By method: scripts that call it and are accepted."""
     unavailable: Mapping[str, str] = field(default_factory=dict)

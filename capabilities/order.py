@@ -10,6 +10,7 @@ Hence a capability can only ever become narrower as it is handed on. `Preference
 everything, and the later one counts.
 """
 
+import math
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,6 +20,10 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 EXACT = 2**53
 """Integers within ±EXACT survive every JSON reader."""
+
+THOUSAND = 1000
+ROUNDING = 1e-6
+"""What a fraction times a thousand may be off a whole number by."""
 
 Bound = TypeVar("Bound")
 Asked = TypeVar("Asked")
@@ -223,6 +228,42 @@ class Interval(Order[Range, Range]):
     def facts(self, bound: Range) -> dict[str, Json]:
         """The ends are minimum and maximum."""
         return {"minimum": bound[0], "maximum": bound[1]}
+
+
+class Fractions(Order[Range, float]):
+    """A range of fractions, kept in thousandths; the meet is what both cover."""
+
+    def parse(self, data: object) -> Range:
+        """A list of two fractions of at most three digits, the lower first."""
+        if not isinstance(data, list) or not all(type(each) in (int, float) for each in data):
+            raise Unfit("a list of two fractions, the lower first, such as [0.2, 0.8]")
+        scaled = [each * THOUSAND for each in data]
+        if not all(math.isfinite(each) and abs(each - round(each)) < ROUNDING for each in scaled):
+            raise Unfit("a list of two fractions of at most three digits, such as [0.2, 0.8]")
+        return _INTERVAL.parse([round(each) for each in scaled])
+
+    def meet(self, a: Range, b: Range) -> Range:
+        """The overlap."""
+        return _INTERVAL.meet(a, b)
+
+    def permits(self, bound: Range, asked: float) -> bool:
+        """Whether it lies within."""
+        return bound[0] - ROUNDING <= asked * THOUSAND <= bound[1] + ROUNDING
+
+    def encode(self, bound: Range) -> Json:
+        """Both ends, as fractions."""
+        return [each / THOUSAND for each in bound]
+
+    def tell(self, bound: Range) -> str:
+        """From end to end."""
+        return f"{bound[0] / THOUSAND:g} to {bound[1] / THOUSAND:g}"
+
+    def facts(self, bound: Range) -> dict[str, Json]:
+        """The ends are minimum and maximum."""
+        return {"minimum": bound[0] / THOUSAND, "maximum": bound[1] / THOUSAND}
+
+
+_INTERVAL = Interval()
 
 
 class Deny(Order[bool, bool]):

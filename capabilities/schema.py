@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from mintaka.capabilities.arguments import Options, Parameter, Signature, camel, extra, field_type
-from mintaka.capabilities.images import Image
+from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.widgets import usual
 
@@ -25,6 +25,7 @@ JSON_TYPES: Mapping[type, Json] = {
     list: "array",
     dict: "object",
     Image: "object",
+    ImageArgument: ["object", "string"],
 }
 """What each type a method may take is in JSON."""
 

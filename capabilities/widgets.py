@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from mintaka.capabilities.images import Image
+from mintaka.capabilities.images import Image, ImageArgument
 
 
 class Widget(StrEnum):
@@ -52,6 +52,7 @@ _USUAL: Mapping[type, Widget] = {
     list: Widget.LIST,
     dict: Widget.OBJECT,
     Image: Widget.IMAGE,
+    ImageArgument: Widget.IMAGE,
 }
 
 

@@ -36,6 +36,9 @@ class Drawing(Request):
     guidance_scale: float
     seed: int
     negative_prompt: str = ""
+    prompt_2: str | None = None
+    """What a second text encoder reads; ``None``: the same as the first. So is ``negative_prompt_2``."""
+    negative_prompt_2: str | None = None
     scheduler: str | None = None
     """A name from `mintaka.engine.schedulers`; ``None`` is the model's own."""
     batch: int = 1

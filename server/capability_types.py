@@ -5,7 +5,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from mintaka.capabilities.arguments import camel, field_type
-from mintaka.capabilities.images import Image
+from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.registry import CapabilityType
 from mintaka.capabilities.registry import Method as DeclaredMethod
 from mintaka.capabilities.value import CapabilityValue
@@ -32,6 +32,7 @@ _KINDS: Mapping[Any, Kinds] = {
     list: kinds(Kind.LIST),
     dict: kinds(Kind.OBJECT),
     Image: kinds(Kind.IMAGE),
+    ImageArgument: kinds(Kind.IMAGE, Kind.STRING, Kind.OBJECT),
     CapabilityValue: kinds(Kind.CAPABILITY),
 }
 

@@ -56,6 +56,8 @@ class Wire:
             return members
         if isinstance(value, bool | int | float | str) or value is None:
             return value
+        if isinstance(value, bytes):  # of a binary frame: a picture, in a form that scripts and journals can hold
+            return base64.b64encode(value).decode()
         raise Fault(Kind.INVALID_PARAMS, "Values are JSON: null, booleans, numbers, strings, arrays and objects.")
 
     def event(self, kind: str, data: Mapping[str, object], handles: Handles, *, binary: bool) -> dict[str, object]:

@@ -1,56 +1,59 @@
-"""The type ``diffusers.generate``: pictures from words."""
+"""The type ``diffusers.generate``: pictures from words, and from other pictures."""
 
-import asyncio
-import json
-from collections.abc import Sequence
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
-from mintaka.capabilities.chain import no_such_capability
+from mintaka.capabilities.arguments import option
+from mintaka.capabilities.diffusion.choosing import choose_size, choose_size_over, find_model, visible, within
 from mintaka.capabilities.diffusion.offer import DrawingOffer, Installed, Snapshot
-from mintaka.capabilities.diffusion.request import (
+from mintaka.capabilities.diffusion.options import (
+    STRENGTH,
+    DrawingOptions,
+    DrawingRestrictions,
     GenerateOptions,
-    GenerateRestrictions,
-    Wanted,
-    complete,
-    visible,
+    Sized,
 )
-from mintaka.capabilities.failures import told
-from mintaka.capabilities.images import Image
-from mintaka.capabilities.ledger import Published
+from mintaka.capabilities.diffusion.request import Added, Wanted, complete
+from mintaka.capabilities.diffusion.studio import FAILURES, Engine, Studio, refuse_dearer
+from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.limits import MEGA
 from mintaka.capabilities.offers import Moment, Offer, Offers
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import Effect, Progress, capability, method
-from mintaka.capabilities.use import Admitted, Use
-from mintaka.capabilities.widgets import Widget
+from mintaka.capabilities.sources import Sources
+from mintaka.capabilities.use import Use
+from mintaka.capabilities.widgets import Phase, Widget
 from mintaka.engine import schedulers
-from mintaka.engine.requests import OnStep, Picture, Request, Step
+from mintaka.engine.requests import ImageToImage
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.blobs import Blobs
 
 COST = "width * height * num_inference_steps * batch"
-FAILURES = ("no_such_model", "unsupported", "generation_failed", "out_of_memory", "worker_crashed", "deadline")
-"""The kinds of what the engine fails at."""
 
 Prompt = Annotated[str, "What the picture shows, in words", Widget.PROSE]
 
 
-class Engine(Protocol):
-    """What draws: `mintaka.engine.supervisor.Engine`."""
+class ImageToImageOptions(DrawingOptions, Sized):
+    """How to make a picture from another; it is of that one's size where nothing else is said."""
 
-    async def run(self, request: Request, on_step: OnStep) -> list[Picture]:
-        """Make pictures; what ``on_step`` raises ends the request and comes out here. Raises EngineError."""
-        ...
+    strength: float | None = option(
+        label="Strength",
+        help="How much is made anew: 0 keeps the picture, 1 draws it from nothing.",
+        ge=0,
+        le=1,
+        narrowed_by="strength",
+        soft=(0.2, 1),
+        phase=Phase.SAMPLING,
+    )
 
 
-@capability("diffusers.generate", label="Generate pictures", restrictions=GenerateRestrictions)
+@capability("diffusers.generate", label="Generate pictures", restrictions=DrawingRestrictions)
 class Generate(Offers):
-    """Make pictures from words."""
+    """Make pictures from words, and from other pictures."""
 
     def __init__(self, engine: Engine, models: Installed, blobs: Blobs) -> None:
-        self._engine = engine
+        self._studio = Studio(engine, blobs)
+        self._sources = Sources(blobs)
         self._models = models
-        self._blobs = blobs
         self._offered: tuple[Snapshot, DrawingOffer] | None = None
 
     @method(
@@ -64,7 +67,7 @@ class Generate(Offers):
     )
     async def text_to_image(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
         """Make a picture of what the prompt says; with a batch above 1, a list of pictures."""
-        return await self._draw(use, prompt, options)
+        return one_or_all(await self._studio.make(use, self._from_words(use, prompt, options)))
 
     @method(
         effects=Effect.GPU,
@@ -77,7 +80,29 @@ class Generate(Offers):
     )
     async def generate(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
         """The same as textToImage, under the name some clients know."""
-        return await self._draw(use, prompt, options)
+        return one_or_all(await self._studio.make(use, self._from_words(use, prompt, options)))
+
+    @method(
+        effects=Effect.GPU,
+        label="Image to image",
+        cost=COST,
+        deterministic=True,
+        cancellable=True,
+        progress=Progress.STEPS,
+        errors=(*FAILURES, "bad_image"),
+    )
+    async def image_to_image(
+        self,
+        use: Use,
+        image: Annotated[ImageArgument, "The picture to start from"],
+        prompt: Prompt,
+        options: ImageToImageOptions,
+    ) -> Image | list[Image]:
+        """Make a picture of what the prompt says out of another; with a batch above 1, a list of pictures.
+
+        At most the whole of the steps is paid; over a picture only the share that `strength` says is run and settled.
+        """
+        return one_or_all(await self._studio.make(use, await self._over(use, image, prompt, options)))
 
     @method(effects=Effect.READS, label="Models")
     async def models(self, use: Use) -> list[Json]:
@@ -123,11 +148,10 @@ class Generate(Offers):
         try:
             use.permit(methods=method)
             if declared.effects is Effect.GPU:
-                prompt, options = bound
-                wanted = self._complete(use, prompt, options)
+                wanted = await self._wanted(use, method, *bound)
                 cost = wanted.pixel_steps / MEGA
                 use.permit(**wanted.asked)
-                _refuse_dearer(wanted, options)
+                refuse_dearer(wanted)
                 use.held.afford(wanted.charges)
         except HostFault as refusal:
             return {"megapixel_steps": cost, "allowed": False, "why": refusal.message}
@@ -140,77 +164,34 @@ class Generate(Offers):
             self._offered = models, DrawingOffer(models)
         return self._offered[1]
 
-    # Drawing
+    # From arguments to what is wanted
 
-    async def _draw(self, use: Use, prompt: str, options: GenerateOptions) -> Image | list[Image]:
-        wanted = self._complete(use, prompt, options)
-        _refuse_dearer(wanted, options)
-        with use.admitted(wanted.asked, wanted.charges) as call, told():
-            if call.outcome is not None:
-                images = [Image.from_json(each) for each in json.loads(call.outcome)]
-            else:
-                pictures = await self._engine.run(wanted.request(call.id), watch(use, call))
-                images = await self._publish(call, wanted, pictures)
-        for image in images:
-            use.emit("asset", {"call": call.id, "asset": image.asset, "width": image.width, "height": image.height})
-        return images[0] if wanted.batch == 1 else images
+    async def _wanted(self, use: Use, method: str, *bound: Any) -> Wanted:
+        return await self._over(use, *bound) if method == "imageToImage" else self._from_words(use, *bound)
 
-    def _complete(self, use: Use, prompt: str, options: GenerateOptions) -> Wanted:
-        if options.model_id is not None:
-            use.permit(allowed_models=options.model_id)
-        with told():
-            return complete(
-                prompt, options, restrictions=use.restrictions, models=self._models, randomness=use.randomness
-            )
+    def _from_words(self, use: Use, prompt: str, options: GenerateOptions) -> Wanted:
+        model = find_model(use, options.model_id, self._models)
+        drawn = (options.num_inference_steps or 1) * options.batch
+        size = choose_size(options.width, options.height, model.size, use.restrictions, drawn=drawn)
+        added = Added(given=[prompt], options={"width": size[0], "height": size[1]})
+        return complete(use, prompt, options, model, size, added)
 
-    async def _publish(self, call: Admitted, wanted: Wanted, pictures: Sequence[Picture]) -> list[Image]:
-        """Keep the pictures' bytes, then make them the caller's and settle: one transaction, which checks once more."""
-        if not call.is_live():
-            raise no_such_capability()
-        names = [await asyncio.to_thread(self._blobs.put, each.data) for each in pictures]
-        kept = list(zip(names, pictures, strict=True))
-        images = [
-            Image(
-                asset=name,
-                width=each.width,
-                height=each.height,
-                seed=each.seed,
-                notes=each.notes,
-                made_with={"method": "textToImage", "prompt": wanted.prompt, "options": wanted.options(each.seed)},
-            )
-            for name, each in kept
-        ]
-        call.settle(
-            results=[Published(each.asset, "image/png", each.width, each.height) for each in images],
-            outcome=json.dumps([each.to_json() for each in images]),
+    async def _over(self, use: Use, image: ImageArgument, prompt: str, options: ImageToImageOptions) -> Wanted:
+        model = find_model(use, options.model_id, self._models)
+        source = await self._sources.read(use, image, "image")
+        drawn = (options.num_inference_steps or 1) * options.batch
+        size = choose_size_over(options.width, options.height, source.size, use.restrictions, drawn=drawn)
+        strength = within(STRENGTH, use.restrictions, "strength") if options.strength is None else options.strength
+        added = Added(
+            given=[source.asset, prompt],
+            kind=ImageToImage,
+            own={"image": source.data, "strength": strength},
+            options={"width": size[0], "height": size[1], "strength": strength},
+            strength=strength,
         )
-        return images
+        return complete(use, prompt, options, model, size, added)
 
 
-def watch(use: Use, call: Admitted) -> OnStep:
-    """Tell the run's watchers of every step, and stop the call at the first step that finds its capability dead.
-
-    Calls of one run may be drawn at the same time; ``call`` in what is told keeps their steps and previews apart.
-    """
-
-    def on_step(step: Step) -> None:
-        if not call.is_live():
-            raise no_such_capability()
-        fraction = step.step / step.steps
-        use.emit("progress", {"call": call.id, "step": step.step, "steps": step.steps, "fraction": fraction})
-        if step.preview is not None:
-            use.emit("preview", {"call": call.id, "image": step.preview, "mime": "image/webp"})
-
-    return on_step
-
-
-def _refuse_dearer(wanted: Wanted, options: GenerateOptions) -> None:
-    """Raise HostFault ``no_budget`` where the call costs more than it set itself."""
-    own = options.max_compute
-    if own is not None and wanted.pixel_steps > own * MEGA:
-        raise HostFault(
-            f"this costs {wanted.pixel_steps / MEGA:g} megapixel-steps, and `max_compute` allows {own:g}",
-            kind="no_budget",
-            hint="ask for a smaller picture, fewer steps or a smaller batch, or raise max_compute",
-            data={"unit": "compute", "cost": wanted.pixel_steps / MEGA, "allowed": own},
-        )
+def one_or_all(images: list[Image]) -> Image | list[Image]:
+    """One picture as it is, several as a list."""
+    return images[0] if len(images) == 1 else images

@@ -4,7 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from mintaka.capabilities.diffusion.request import Models, choose_model, choose_scheduler, choose_size, choose_steps
+from mintaka.capabilities.diffusion.choosing import (
+    Models,
+    choose_model,
+    choose_scheduler,
+    choose_size,
+    choose_steps,
+    within,
+)
+from mintaka.capabilities.diffusion.options import STRENGTH
 from mintaka.capabilities.offers import Advice, Choices, Offer
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.restrictions import Restrictions
@@ -51,7 +59,7 @@ class DrawingOffer(Offer):
             model = choose_model(None, restrictions, self._models)
             scheduler = choose_scheduler(None, model, restrictions)
         except (HostFault, EngineError) as fault:
-            return Advice(unavailable=dict.fromkeys(("textToImage", "generate"), fault.message))
+            return Advice(unavailable=dict.fromkeys(("textToImage", "generate", "imageToImage"), fault.message))
         width, height = choose_size(None, None, model.size, restrictions)
         defaults: dict[str, Json] = {
             "model_id": model.id,
@@ -62,7 +70,14 @@ class DrawingOffer(Offer):
             "scheduler": scheduler,
             "previews": restrictions.permits("no_preview", True),
         }
-        return Advice(defaults, _examples(model, restrictions))
+        own: Mapping[str, Mapping[str, Json]] = {
+            "ImageToImageOptions": {
+                "width": None,
+                "height": None,
+                "strength": within(STRENGTH, restrictions, "strength"),
+            }
+        }
+        return Advice(defaults, own, _examples(model, restrictions))
 
 
 def _examples(model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Sequence[str]]:
@@ -71,6 +86,7 @@ def _examples(model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Sequ
     calls = {
         "textToImage": f" {prompt} {{:seed {seed}}}",
         "generate": f" {prompt} {{:seed {seed}}}",
+        "imageToImage": f" (draw.textToImage {prompt} {{:seed {seed}}}) {prompt} {{:seed {seed}}}",
         "models": "",
         "schedulers": "",
         "estimate": f' "textToImage" [{prompt} {{:seed {seed}}}]',
@@ -78,4 +94,5 @@ def _examples(model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Sequ
     return {
         name: [f'(let draw (get-capability "diffusers.generate"))\n(draw.{name}{given})']
         for name, given in calls.items()
+        if "draw.textToImage" not in given or restrictions.permits("methods", "textToImage")
     }

@@ -125,6 +125,11 @@ class ModelInfo(Data):
     examples: tuple[str, ...]
     latent_rgb: LatentRgb | None
 
+    @property
+    def inpaints(self) -> bool:
+        """Whether it was made to repaint parts of pictures, and can do nothing else."""
+        return "Inpaint" in self.pipeline
+
 
 DEFAULT_SIZE = (512, 512)
 

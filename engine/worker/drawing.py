@@ -30,6 +30,7 @@ def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[
     notes = (
         *vocabulary_notes(loaded.info, request.prompt),
         *length_notes(pipeline, request.prompt),
+        *second_prompt_notes(pipeline, request),
         *planned.notes,
         *sizes.notes,
     )
@@ -43,6 +44,7 @@ def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[
         output_type="pt",
         callback_on_step_end=_step_callback(request, loaded, scheduler, sizes, on_step),
         **size_arguments(pipeline, sizes.drawn),
+        **second_prompts(pipeline, request),
         **planned.arguments,
     ).images
     label = chosen.label if chosen is not None else type(scheduler).__name__
@@ -53,6 +55,23 @@ def size_arguments(pipeline: Any, size: tuple[int, int]) -> dict[str, int]:
     """``size`` for a pipeline that is told it; some take that of the picture they are given."""
     taken = inspect.signature(type(pipeline).__call__).parameters
     return {name: side for name, side in zip(("width", "height"), size, strict=True) if name in taken}
+
+
+def second_prompts(pipeline: Any, request: Drawing) -> dict[str, str]:
+    """The second prompts for a pipeline that has a second text encoder to read them."""
+    given = {"prompt_2": request.prompt_2, "negative_prompt_2": request.negative_prompt_2}
+    taken = inspect.signature(type(pipeline).__call__).parameters
+    return {name: text for name, text in given.items() if text and name in taken}
+
+
+def second_prompt_notes(pipeline: Any, request: Drawing) -> tuple[str, ...]:
+    """A note when there is a second prompt and nothing to read it."""
+    if (
+        not (request.prompt_2 or request.negative_prompt_2)
+        or "prompt_2" in inspect.signature(type(pipeline).__call__).parameters
+    ):
+        return ()
+    return ("the model has one text encoder; the second prompt was left out",)
 
 
 def make_scheduler(base: Any, chosen: Scheduler | None, seed: int) -> Any:

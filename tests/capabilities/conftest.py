@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from PIL import Image as Pillow
@@ -20,7 +21,7 @@ from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.engine.models import ModelFolder
-from mintaka.engine.requests import OnStep, Picture, Step, TextToImage
+from mintaka.engine.requests import OnStep, Picture, Step, steps_run
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.run import Run
@@ -43,17 +44,18 @@ class Crayon:
     """An engine that draws a plain picture in the colour of its seed, step by step, and remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[TextToImage] = []
+        self.asked: list[Any] = []
         self.before_step: Callable[[int], None] = lambda step: None
 
-    async def run(self, request: TextToImage, on_step: OnStep) -> list[Picture]:
+    async def run(self, request: Any, on_step: OnStep) -> list[Picture]:
         self.asked.append(request)
-        for step in range(1, request.steps + 1):
+        steps = steps_run(request.steps, getattr(request, "strength", 1))
+        for step in range(1, steps + 1):
             self.before_step(step)
-            on_step(Step(step, request.steps, b"RIFF" if request.previews else None))
+            on_step(Step(step, steps, b"RIFF" if request.previews else None))
         return [self._draw(request, request.seed + number) for number in range(request.batch)]
 
-    def _draw(self, request: TextToImage, seed: int) -> Picture:
+    def _draw(self, request: Any, seed: int) -> Picture:
         out = io.BytesIO()
         Pillow.new("RGB", (request.width, request.height), (seed % 256, 0, 0)).save(out, "PNG")
         return Picture(out.getvalue(), request.width, request.height, seed, ("drawn with a crayon",))

@@ -96,7 +96,8 @@ async def test_metadata_makes_the_same_picture_again(world: Any) -> None:
     image = (await draw(world, cap, batch=2))[1]
     told = await image.call(world.run(), "metadata", [])
     made = told["made_with"]
-    again = await cap.call(world.run(), made["method"], [made["prompt"], made["options"]])
+    assert made["type"] == "diffusers.generate"
+    again = await cap.call(world.run(), made["method"], made["args"])
     assert again.asset == image.asset == told["asset"]
 
 

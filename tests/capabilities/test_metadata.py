@@ -35,6 +35,7 @@ async def test_it_has_the_shape_clients_read(world: Any) -> None:
     assert {each["name"]: each["returnType"] for each in generate["methods"]} == {
         "textToImage": "image",
         "generate": "image",
+        "imageToImage": "image",
         "models": "list",
         "schedulers": "list",
         "estimate": "object",
@@ -51,7 +52,7 @@ async def test_an_option_tells_its_range_unit_choices_and_default(world: Any) ->
         "alias": "width",
         "label": "Width",
         "type": "number",
-        "description": "Of the finished picture.",
+        "description": "Of the finished picture; left out, it is that of the picture given or the model's usual one.",
         "optional": True,
         "default": 256,
         "unit": "px",
@@ -59,9 +60,12 @@ async def test_an_option_tells_its_range_unit_choices_and_default(world: Any) ->
         "maximum": 4096,
         "soft_range": [64, 1024],
         "widget": "slider",
-        "order": 1,
+        "order": 0,
         "phase": "size",
     }
+    over = fields(metadata(world, world.root())[0], "imageToImage")
+    assert over["width"]["default"] is None
+    assert over["strength"]["default"] == 0.8
     assert told["model_id"]["choices"] == ["alpha", "beta"]
     assert told["num_inference_steps"]["alias"] == "numInferenceSteps"
     assert told["negative_prompt"]["default"] == ""

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mintaka.capabilities.diffusion.request import GenerateRestrictions
+from mintaka.capabilities.diffusion.options import DrawingRestrictions
 from mintaka.capabilities.order import Empty
 from mintaka.capabilities.restrictions import Restrictions
 from mintaka.runtime.errors import HostFault
@@ -10,8 +10,8 @@ from mintaka.runtime.errors import HostFault
 OF = "diffusers.generate"
 
 
-def parse(data: object) -> GenerateRestrictions:
-    return GenerateRestrictions.parse(data, of=OF)
+def parse(data: object) -> DrawingRestrictions:
+    return DrawingRestrictions.parse(data, of=OF)
 
 
 written = st.fixed_dictionaries(
@@ -27,7 +27,7 @@ written = st.fixed_dictionaries(
 )
 
 
-def met(a: GenerateRestrictions | None, b: GenerateRestrictions | None) -> GenerateRestrictions | None:
+def met(a: DrawingRestrictions | None, b: DrawingRestrictions | None) -> DrawingRestrictions | None:
     try:
         return a.meet(b) if a is not None and b is not None else None
     except Empty:

@@ -87,7 +87,7 @@ def test_a_method_says_what_it_takes_and_costs():
     page = shown("diffusers.generate.textToImage").stdout
     assert page.startswith("(cap.textToImage prompt [options]) → image\n")
     assert "gpu · costs width * height * num_inference_steps * batch pixel-steps · deterministic · cancellable" in page
-    assert "\n  :width              number 8–4096 (px)  Of the finished picture.\n" in page
+    assert "\n  :width              number 8–4096 (px)  Of the finished picture; left out" in page
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""What a call that draws leaves open: filled in by the model, and kept under the capability's ceilings."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from random import Random
+from typing import Any, Protocol
+
+from mintaka.capabilities.diffusion.options import DRAWN_SEEDS, MAX_SIDE, MIN_SIDE, ROUND, SEEDS
+from mintaka.capabilities.failures import told
+from mintaka.capabilities.restrictions import Restrictions
+from mintaka.capabilities.use import Use
+from mintaka.engine import schedulers
+from mintaka.engine.errors import NoSuchModel, Unsupported
+from mintaka.engine.models import ModelInfo
+from mintaka.runtime.errors import HostFault
+
+
+class Models(Protocol):
+    """Where models are found: `mintaka.engine.models.ModelFolder`."""
+
+    def list(self) -> list[ModelInfo]:
+        """Every usable model."""
+        ...
+
+    def get(self, model_id: str) -> ModelInfo:
+        """The model of that id. Raises NoSuchModel, BadModel."""
+        ...
+
+
+def find_model(use: Use, asked: str | None, models: Models, *, inpaints: bool = False) -> ModelInfo:
+    """The model a call draws with. Raises HostFault ``denied``, ``no_such_model``, ``unsupported``.
+
+    A model the capability does not allow is refused before it is looked for, so nobody learns what else there is.
+    """
+    if asked is not None:
+        use.permit(allowed_models=asked)
+    with told():
+        return choose_model(asked, use.restrictions, models, inpaints=inpaints)
+
+
+def visible(restrictions: Restrictions, models: Models) -> list[ModelInfo]:
+    """The models there are that a capability allows."""
+    return [each for each in models.list() if restrictions.permits("allowed_models", each.id)]
+
+
+def choose_model(asked: str | None, restrictions: Restrictions, models: Models, *, inpaints: bool = False) -> ModelInfo:
+    """The model asked for, or the capability's default, or the first it allows that was made for the work.
+
+    ``inpaints`` says that parts of a picture are to be repainted.
+    """
+    preferred: str | None = restrictions.get("default_model")
+    if asked is None and preferred is not None and restrictions.permits("allowed_models", preferred):
+        asked = preferred
+    if asked is None:
+        able = [each for each in visible(restrictions, models) if inpaints or not each.inpaints]
+        if not able:
+            raise _no_such_model("none of the models that may be used is there", ())
+        return next((each for each in able if each.inpaints), able[0]) if inpaints else able[0]
+    try:
+        return models.get(asked)
+    except NoSuchModel:
+        names = [each.id for each in visible(restrictions, models)]
+        raise _no_such_model(f"there is no model called “{asked}”", names, asked) from None
+
+
+def choose_size(
+    width: int | None, height: int | None, usual: tuple[int, int], restrictions: Restrictions, *, drawn: int = 1
+) -> tuple[int, int]:
+    """The size asked for; a side that was left open is the model's usual one, made smaller to fit the ceilings.
+
+    ``drawn``: how many times each pixel is drawn at least, steps × batch.
+    """
+    widest, highest = restrictions.get("max_width"), restrictions.get("max_height")
+    most: int | None = restrictions.get("max_pixels")
+    dearest: int | None = restrictions.get("max_compute")
+    if dearest is not None:
+        most = under(dearest // drawn, most)
+    if width is None and height is None:
+        scale = min(
+            1.0,
+            math.inf if widest is None else widest / usual[0],
+            math.inf if highest is None else highest / usual[1],
+            math.inf if most is None else math.sqrt(most / (usual[0] * usual[1])),
+        )
+        return (usual[0], usual[1]) if scale == 1.0 else (_rounded(usual[0] * scale), _rounded(usual[1] * scale))
+    if width is None:
+        width = _side(usual[0], widest, most, height)
+    if height is None:
+        height = _side(usual[1], highest, most, width)
+    return width, height
+
+
+def choose_steps(usual: int, pixels: int, restrictions: Restrictions) -> int:
+    """The model's usual steps, fewer to fit the ceilings, for a call that draws so many ``pixels`` in each of them."""
+    steps = under(usual, restrictions.get("max_steps"))
+    dearest: int | None = restrictions.get("max_compute")
+    return steps if dearest is None else max(1, min(steps, dearest // pixels))
+
+
+def choose_size_over(
+    width: int | None, height: int | None, source: tuple[int, int], restrictions: Restrictions, *, drawn: int = 1
+) -> tuple[int, int]:
+    """The size asked for; what was left open follows from the picture that is given, made smaller to fit the ceilings.
+
+    ``drawn`` as in `choose_size`. The picture's own proportions are kept where they can be.
+    """
+    if width is None and height is None:
+        widest, highest = (under(MAX_SIDE, restrictions.get(name)) for name in ("max_width", "max_height"))
+        most: int = under(MAX_SIDE * MAX_SIDE, restrictions.get("max_pixels"))
+        dearest: int | None = restrictions.get("max_compute")
+        if dearest is not None:
+            most = under(dearest // drawn, most)
+        scale = min(1.0, widest / source[0], highest / source[1], math.sqrt(most / (source[0] * source[1])))
+        if scale == 1.0:
+            return max(source[0], MIN_SIDE), max(source[1], MIN_SIDE)
+        return _rounded(source[0] * scale), _rounded(source[1] * scale)
+    if width is None:
+        width = round((height or 0) * source[0] / source[1])
+    if height is None:
+        height = round(width * source[1] / source[0])
+    return min(max(width, MIN_SIDE), MAX_SIDE), min(max(height, MIN_SIDE), MAX_SIDE)
+
+
+def within(value: float, restrictions: Restrictions, name: str) -> float:
+    """A default, brought within the bounds of restriction ``name``."""
+    facts: Mapping[str, Any] = restrictions.facts(name)
+    low, high = float(facts.get("minimum", value)), float(facts.get("maximum", value))
+    return min(max(value, low), high)
+
+
+def choose_scheduler(asked: str | None, model: ModelInfo, restrictions: Restrictions) -> str | None:
+    """The scheduler asked for, or the model's, or the first that the capability allows; ``None``: the model's own."""
+    if asked is not None:
+        try:
+            return schedulers.find(asked).name
+        except Unsupported as error:
+            raise HostFault(error.message, kind=error.kind, hint=error.hint) from None
+    allowed: frozenset[str] | None = restrictions.get("allowed_schedulers")
+    usual = model.scheduler and schedulers.find(model.scheduler).name
+    if allowed is None or usual in allowed:
+        return usual
+    return min(allowed)
+
+
+def under(value: int, ceiling: int | None) -> int:
+    """A default, brought under its ceiling."""
+    return value if ceiling is None else min(value, ceiling)
+
+
+def draw_seed(randomness: Random, restrictions: Restrictions, batch: int) -> int:
+    """A seed from which a whole ``batch`` may be drawn, out of those the capability allows."""
+    low, high = restrictions.get("seed") or DRAWN_SEEDS
+    low, high = max(low, SEEDS[0]), min(high, SEEDS[1])
+    return randomness.randint(low, max(low, high - batch + 1))
+
+
+def _side(usual: int, ceiling: int | None, most: int | None, other: int | None) -> int:
+    side = under(under(usual, ceiling), None if most is None or other is None else most // other)
+    return side if side == usual else _rounded(side)
+
+
+def _rounded(side: float) -> int:
+    return max(MIN_SIDE, int(side) // ROUND * ROUND)
+
+
+def _no_such_model(message: str, names: Iterable[str], asked: str = "") -> HostFault:
+    names = list(names)
+    near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    elif names:
+        hint = f"there are {', '.join(names)}"
+    else:
+        hint = "install a model, or ask for a capability that allows one of those there are"
+    data: Mapping[str, object] = {"models": names}
+    return HostFault(f"{message} — {hint}", kind="no_such_model", hint=hint, data=data)
