@@ -11,6 +11,9 @@ from mintaka.runtime.errors import TypeFault
 from mintaka.runtime.faults import SCRIPT_FILE
 from mintaka.runtime.values import HostObject, Value
 
+SCALARS = frozenset({type(None), bool, int, float, str})
+"""Types of values that hold no others: nothing is behind them to copy, and nothing to wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptFunction:
@@ -61,6 +64,8 @@ def to_python(value: Value, functions: Mapping[str, Call] | None = None) -> obje
 
 def _copied(value: object, leaf: Callable[[object], object], origin: str) -> object:
     """A copy of nested lists and mappings, however deep; what is shared or cyclic stays so."""
+    if type(value) in SCALARS:
+        return leaf(value)
     copies: dict[int, tuple[object, list[object] | dict[str, object]]] = {}
     pending: list[tuple[object, list[object] | dict[str, object]]] = []
 

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mintaka.embedding.exchange import to_python, to_script
+from mintaka.embedding.exchange import SCALARS, to_python, to_script
 from mintaka.lang.names import near
 from mintaka.runtime.errors import ArityError, HostFault, ScriptError
 from mintaka.runtime.values import HostObject, Value
@@ -13,11 +13,28 @@ if TYPE_CHECKING:
     from mintaka.runtime.run import Run
 
 
+class _Method:
+    """A method that a script may call, with arguments in order only."""
+
+    def __init__(self, function: Callable[..., Any], signature: inspect.Signature) -> None:
+        self.function = function
+        self.signature = signature
+        parameters = signature.parameters.values()
+        in_order = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+        self._most = None if any(each.kind is each.VAR_POSITIONAL for each in parameters) else len(in_order)
+        self._least = sum(each.default is each.empty for each in in_order)
+        self._callable = not any(each.kind is each.KEYWORD_ONLY and each.default is each.empty for each in parameters)
+
+    def takes(self, count: int) -> bool:
+        """Whether it can be called with so many arguments: what `inspect.Signature.bind` finds out anew each time."""
+        return self._callable and self._least <= count and (self._most is None or count <= self._most)
+
+
 class Exposed(HostObject):
     """A host object that passes calls of chosen methods on to a Python object; made with `expose`."""
 
     def __init__(self, methods: Mapping[str, Callable[..., Any]], type_name: str) -> None:
-        self._methods = {name: (method, inspect.signature(method)) for name, method in methods.items()}
+        self._methods = {name: _Method(method, inspect.signature(method)) for name, method in methods.items()}
         self._type_name = type_name
 
     @property
@@ -43,16 +60,13 @@ class Exposed(HostObject):
                 kind="method_not_found",
                 hint=f"Did you mean `{close}`?" if close else None,
             )
-        function, signature = found
         given = [to_python(arg) for arg in args]
+        if not found.takes(len(given)):
+            names = ", ".join(found.signature.parameters) or "no arguments"
+            raise ArityError(f"`{method}` takes {names}; {len(given)} arguments were given.")
         try:
-            signature.bind(*given)
-        except TypeError:
-            names = ", ".join(signature.parameters) or "no arguments"
-            raise ArityError(f"`{method}` takes {names}; {len(given)} arguments were given.") from None
-        try:
-            result = function(*given)
-            if inspect.isawaitable(result):
+            result = found.function(*given)
+            if type(result) not in SCALARS and inspect.isawaitable(result):
                 result = await result
         except ScriptError:
             raise

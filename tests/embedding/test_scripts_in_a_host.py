@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import inspect
 import subprocess
 import sys
 import types
@@ -236,6 +237,28 @@ class TestExposing:
     def test_arguments_that_do_not_fit_are_an_arity_error(self):
         error = failed(HELD + "(shop.price)", capabilities=shop())
         assert (error.kind, error.message) == ("arity", "`price` takes name; 0 arguments were given.")
+
+    @pytest.mark.parametrize(
+        "method",
+        [
+            lambda: 0,
+            lambda a, b: 0,
+            lambda a, /, b=1: 0,
+            lambda *rest: 0,
+            lambda a, *rest, key=1: 0,
+            lambda a, *, key: 0,
+            lambda a, **options: 0,
+        ],
+    )
+    def test_a_method_is_called_with_as_many_arguments_as_python_would_take(self, method):
+        held = {"shop": mintaka.expose(types.SimpleNamespace(method=method), "method")}
+        for count in range(4):
+            try:
+                inspect.signature(method).bind(*range(count))
+            except TypeError:
+                assert failed(f"{HELD}(shop.method {'1 ' * count})", capabilities=held).kind == "arity"
+            else:
+                assert mintaka.run(f"{HELD}(shop.method {'1 ' * count})", capabilities=held).value == 0
 
     def test_an_object_that_was_not_exposed_cannot_be_given_back(self):
         assert "mintaka.expose" in failed(HELD + "(shop.myself)", capabilities=shop()).message
