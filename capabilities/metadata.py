@@ -23,7 +23,7 @@ from mintaka.capabilities import schema
 from mintaka.capabilities.arguments import TYPES
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.limits import people
-from mintaka.capabilities.narrowing import Described, described
+from mintaka.capabilities.narrowing import DEFINITIONS, Described, described
 from mintaka.capabilities.offers import NOTHING, Choices, Moment, Offer, Offers, digest
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import CapabilityType, Registry
@@ -62,10 +62,18 @@ class Metadata:
                 types[key] = self._described(each, key, moment)
             told = {"id": each.id, "type": each.type, "label": each.label, "as": key}
             capabilities.append({**told, "left": _left(each), "expires": each.expires})
+        # A list that nothing refers to is not told: who may use one model does not learn which others there are.
+        referred = {
+            str(field["$ref"]).removeprefix(DEFINITIONS)
+            for found in types.values()
+            for model in found["options"].values()
+            for field in model["properties"].values()
+            if "$ref" in field
+        }
         return {
             "$schema": schema.DIALECT,
             "schema_rev": self._revision(held, moment),
-            "$defs": {key: each.to_json() for key, each in self._choices(held, moment).items()},
+            "$defs": {key: each.to_json() for key, each in self._choices(held, moment).items() if key in referred},
             "types": types,
             "capabilities": capabilities,
             "missing": self._missing(held),

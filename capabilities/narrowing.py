@@ -16,6 +16,9 @@ from mintaka.runtime.errors import HostFault
 Described = Mapping[str, Any]
 """A type in JSON: ``{type label description restrictions restrictable options methods missing}``."""
 
+DEFINITIONS = "#/$defs/"
+"""Where lists that options pick from stand."""
+
 RETURNS: Mapping[Any, str] = {**TYPES, CapabilityValue: "capability"}
 
 
@@ -122,7 +125,7 @@ def _property(
         _narrow(told, facts, choices)
         told["narrowed"] = {"by": narrowing, "why": restrictions.reason(narrowing)}
     if choices is not None and "choices" not in facts:
-        told["$ref"] = f"#/$defs/{choices.key}"
+        told["$ref"] = DEFINITIONS + choices.key
     return told
 
 

@@ -16,6 +16,9 @@ from mintaka.server.powers import ServerPowers
 from mintaka.server.sessions import Session
 from mintaka.server.wire import HANDLE, capability
 
+ALLOWED_MODELS = "allowed_models"
+"""The restriction that says which models may be used, in every type that uses models."""
+
 
 class CapParams(Params):
     """A capability of yours."""
@@ -168,8 +171,14 @@ class CapabilityMethods:
 
     @rpc_method("models.list")
     async def list_models(self, caller: Caller, params: Nothing) -> Reply:
-        """The models there are, and what each can draw."""
-        models = await asyncio.to_thread(self._models.list)
+        """The models that one of your capabilities lets you use, and what each can draw."""
+        held = self._kernel.held(caller.session.principal)
+        bounds = {each.restrictions for each in held if ALLOWED_MODELS in each.restrictions.rules}
+        models = [
+            model
+            for model in await asyncio.to_thread(self._models.list)
+            if any(each.permits(ALLOWED_MODELS, model.id) for each in bounds)
+        ]
         return Reply([model.model_dump(mode="json", exclude={"path", "latent_rgb", "words"}) for model in models])
 
     def _shown(self, session: Session, held: Held) -> dict[str, object]:

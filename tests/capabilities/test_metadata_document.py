@@ -132,6 +132,13 @@ async def test_capabilities_that_accept_the_same_share_a_description_and_all_sha
     assert told["$defs"][reference] == {"enum": ["alpha", "beta"], "labels": {"alpha": "alpha", "beta": "beta"}}
 
 
+async def test_who_may_use_one_model_does_not_learn_which_others_there_are(world: Any) -> None:
+    narrow = world.narrow(world.root(), {"allowed_models": ["alpha"], "allowed_schedulers": ["ddim"]})
+    told = document(world, narrow)
+    assert told["$defs"] == {}
+    assert "beta" not in json.dumps(told)
+
+
 async def test_the_revision_is_that_of_the_content(world: Any, tmp_path: Any) -> None:
     def revision(*caps: Any) -> str:
         return Metadata(world.kernel.registry).revision([cap.describe() for cap in caps])

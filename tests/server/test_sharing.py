@@ -69,6 +69,18 @@ async def test_whoever_opens_a_share_link_holds_exactly_what_it_gives(server):
         assert [each["holder"] for each in listed if each["parent"] == made["cap"]] == [answer["principal"]]
 
 
+async def test_who_may_use_no_model_that_is_there_is_told_of_none(server):
+    async with signed_in(server, server.token) as (owner, _):
+        assert [each["id"] for each in await ask(owner, "models.list")] != []
+        made = await ask(
+            owner, "capabilities.export", {"cap": await root_of(owner), "restrictions": {"allowed_models": ["other"]}}
+        )
+        async with signed_in(server, made["token"]) as (guest, _):
+            assert await ask(guest, "models.list") == []
+            told = await ask(guest, "get_capability_metadata", {"if_rev": ""})
+            assert "starter" not in json.dumps(told)
+
+
 async def test_a_link_taken_back_ends_what_everybody_got_by_it(server):
     async with signed_in(server, server.token) as (owner, _):
         made = await ask(owner, "capabilities.export", {"cap": await root_of(owner)})

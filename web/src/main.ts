@@ -73,6 +73,10 @@ connection.state.watch((state) => {
   }
 });
 
+connection.listen((method) => {
+  if (method === "metadata.changed") void learn();
+});
+
 /** Learns what can be written: the ops, and the capabilities this caller holds. */
 async function learn(): Promise<void> {
   const ops = await answerOf(connection.call("get_opcodes"));
