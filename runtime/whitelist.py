@@ -43,7 +43,7 @@ def assert_allowed(tree: ast.AST) -> None:
         if rule is not None:
             rule(node)
         for field in fields:
-            value = getattr(node, field)
+            value = getattr(node, field, None)
             if type(value) is list:
                 pending += value
             elif value is not None:
