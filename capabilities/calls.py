@@ -76,14 +76,14 @@ class Calls:
     ) -> None:
         """End a call well: its results become its principal's, what it spent is spent, the rest is given back.
 
-        ``outcome`` is what to answer where a durable run makes the call again.
+        ``outcome`` is what to answer where a durable run makes the call again; it is kept until that run ends.
 
         The chain is checked once more in the same transaction, so what was revoked meanwhile publishes nothing.
         Raises HostFault ``no_such_capability``; the call is then still to be released.
         """
         with self._database.write() as tx:
             self._rows.live(tx, admission.principal, admission.cap)
-            ledger.settle(tx, admission.id, spent, self._clock(), outcome)
+            ledger.settle(tx, admission.id, spent, self._clock(), None if admission.effect is None else outcome)
             ledger.publish(tx, admission, results)
             used: dict[str, Json] = {unit: spent.get(unit, amount) for unit, amount in admission.charges.items()}
             self._record_end(tx, Deed.USED, admission, spent=used)
@@ -105,9 +105,10 @@ class Calls:
             return len(lost)
 
     def end_run(self, run: str) -> None:
-        """A durable run has ended: release what a call of it reserved that was never made again."""
+        """A durable run has ended: release what a call of it reserved that was never made again, forget outcomes."""
         with self._database.write() as tx:
             self._lose(tx, [each for each in ledger.running(tx) if each.run == run])
+            ledger.forget_outcomes(tx, run)
 
     def published(self, run: str) -> list[tuple[str, Published]]:
         """What a durable run's calls published, with the call of each, in order."""

@@ -73,6 +73,7 @@ def reserve(tx: Connection, chain: Chain, admission: Admission, now: float) -> N
             state="running",
             admitted=now,
             effect=admission.effect,
+            run=admission.run,
             compute=admission.charges.get("compute", 0),
         )
     )
@@ -152,18 +153,26 @@ def running(tx: Connection) -> list[Admission]:
     return [_admission(row) for row in rows]
 
 
+def forget_outcomes(tx: Connection, run: str) -> None:
+    """A durable run has ended: nobody makes its calls again."""
+    tx.execute(
+        update(invocation).where(invocation.c.run == run, invocation.c.outcome.is_not(None)).values(outcome=None)
+    )
+
+
 def compute_spent(tx: Connection, run: str) -> int:
     """Pixel-steps that the settled calls of a durable run were admitted for."""
-    of_run = invocation.c.effect.startswith(f"{run}/", autoescape=True)
-    total = select(func.sum(invocation.c.compute)).where(of_run, invocation.c.state == "settled")
+    total = select(func.sum(invocation.c.compute)).where(invocation.c.run == run, invocation.c.state == "settled")
     return int(tx.execute(total).scalar() or 0)
 
 
 def published(tx: Connection, run: str) -> list[tuple[str, Published]]:
     """What the calls of a durable run published, with the call of each, in order."""
-    of_run = invocation.c.effect.startswith(f"{run}/", autoescape=True)
     found = (
-        select(asset).join(invocation).where(of_run).order_by(invocation.c.ended, asset.c.invocation, asset.c.number)
+        select(asset)
+        .join(invocation)
+        .where(invocation.c.run == run)
+        .order_by(invocation.c.ended, asset.c.invocation, asset.c.number)
     )
     return [(row.invocation, Published(row.name, row.mime, row.width, row.height)) for row in tx.execute(found)]
 

@@ -7,6 +7,7 @@ of its own, checked like the first.
 
 import asyncio
 import ipaddress
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,14 +131,22 @@ class Http:
         where = _Url.parse(url)
         asked = {"domains": where.host, "http_methods": name}
         with use.admitted(asked, {"uses": 1, "bytes": most}) as call:
+            if call.outcome is not None:
+                return dict(json.loads(call.outcome))
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     for _ in range(MOST_REDIRECTS + 1):
                         answer = await self._ask(use, where, name, headers, body, most)
                         location = answer.headers.get("location")
                         if answer.status not in _REDIRECTS or location is None:
-                            call.settle({"bytes": len(answer.body)})
-                            return _told(answer)
+                            spent = {"bytes": len(answer.body)}
+                            try:
+                                told = _told(answer)
+                            except HostFault:
+                                call.settle(spent)
+                                raise
+                            call.settle(spent, outcome=json.dumps(told))
+                            return told
                         there = _Url.parse(urljoin(where.text, location))
                         if answer.status == 303 or (answer.status in (301, 302) and name == "POST"):
                             name, body = "GET", b""

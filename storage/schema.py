@@ -27,7 +27,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -132,11 +132,12 @@ invocation = Table(
     Column("effect", Text),
     Column("compute", BigInteger, nullable=False, server_default="0"),
     Column("outcome", Text),
+    Column("run", String(200), index=True),
     CheckConstraint("state IN ('running', 'settled', 'released')", name="state"),
     Index("ix_invocation_state", "state"),
     Index("ix_invocation_effect", "effect", unique=True),
 )
-"""One admitted call of a capability's method. ``effect`` is its name where a durable run made it, ``compute`` what it
+"""One admitted call of a capability's method. ``effect`` is its name where durable ``run`` made it, ``compute`` what it
 reserved of that at most, whether or not anything limits it, and ``outcome``, JSON, what a settled one gave."""
 
 charge = Table(

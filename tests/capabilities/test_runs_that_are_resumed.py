@@ -313,3 +313,18 @@ def test_no_token_of_a_share_link_stands_in_what_is_kept(world: World) -> None:
     assert asyncio.run(run()) == token
     world.kernel.introduce("ben")
     assert world.kernel.redeem("ben", token).holder == "ben"
+
+
+def test_outcomes_are_kept_for_durable_runs_and_no_longer_than_these_run(world: World) -> None:
+    held = start(world)
+
+    def kept() -> list[str]:
+        with world.database.read() as tx:
+            return list(tx.execute(select(invocation.c.outcome).where(invocation.c.outcome.is_not(None))).scalars())
+
+    for effect in (None, f"{RUN}/3#1", "j_10/3#1"):
+        call = world.kernel.calls.admit("ann", held[0], "textToImage", {}, {"uses": 1}, effect)
+        world.kernel.calls.settle(call, {}, outcome=f'"{effect}"')
+    assert sorted(kept()) == [f'"{RUN}/3#1"', '"j_10/3#1"']
+    world.kernel.calls.end_run(RUN)
+    assert kept() == ['"j_10/3#1"']
