@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mintaka.server.command.faults import extras_explained
-from mintaka.server.command.run import read_script
+from mintaka.server.command.run import read_script, script_in
 
 if TYPE_CHECKING:
+    from mintaka.lang.spans import Span
     from mintaka.server.scripts import Checked
 
 
 def check(
-    files: Annotated[list[str], typer.Argument(help="The scripts; - reads one from standard input.")],
+    files: Annotated[list[str], typer.Argument(help="The scripts, JSON forms in .json; - reads standard input.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each script.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors.")] = False,
 ) -> None:
@@ -30,7 +31,10 @@ def check(
         from mintaka.server.scripts import check as check_script
 
         ops, capabilities = op_table(), checkable(types.declared())
-        found = [(name, source, check_script(Source(source), ops, capabilities)) for source, name in sources]
+        found = [
+            (name, source, check_script(Source(script) if isinstance(script, str) else script, ops, capabilities))
+            for (source, name), script in ((each, script_in(*each)) for each in sources)
+        ]
     counted: Counter[str] = Counter()
     for name, source, checked in found:
         counted.update(diagnostic.severity.value for diagnostic in checked.diagnostics)
@@ -45,11 +49,16 @@ def check(
 
 def _told(name: str, source: str, checked: "Checked") -> str:
     """Every diagnostic with its place, how many there are, and what the script needs and gives."""
-    lines = [f"{name}:{each.span.line}:{each.span.column}\n{each.render(source)}" for each in checked.diagnostics]
+    lines = [f"{_place(name, each.span)}\n{each.render(source)}" for each in checked.diagnostics]
     lines.append(f"{name}: {_summary(Counter(each.severity.value for each in checked.diagnostics))}")
     if not checked.errors:
         lines += _facts(checked)
     return "\n".join(lines)
+
+
+def _place(name: str, span: "Span") -> str:
+    """``hello.mtk:3:1``, or of a JSON form ``hello.json: /2/1``."""
+    return f"{name}:{span.line}:{span.column}" if span.line else f"{name}: {span}"
 
 
 def _summary(counted: Counter[str]) -> str:

@@ -25,6 +25,8 @@ def fmt(
     from mintaka.lang.formatter import format_source
 
     code = 0
+    if json_form := next((file for file in files if file.endswith(".json")), None):
+        raise CommandFault(f"{json_form} holds the JSON form of a script; only texts are formatted.")
     for file, (source, name) in [(file, read_script(file)) for file in files]:
         try:
             formatted = format_source(source)

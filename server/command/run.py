@@ -18,7 +18,7 @@ CANCELLED = 130
 
 
 def run(
-    file: Annotated[str, typer.Argument(help="The script; - reads it from standard input.")],
+    file: Annotated[str, typer.Argument(help="The script, its JSON form in a .json; - reads standard input.")],
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("pictures"),
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="A value for (params …), as name=value; again for more.")
@@ -35,9 +35,10 @@ def run(
     import asyncio
 
     source, name = read_script(file)
+    script = script_in(source, name)
     params = dict(_param(text) for text in param or ())
     try:
-        code = asyncio.run(_run(source, name, params, out, as_json, url, token, data))
+        code = asyncio.run(_run(script, source, name, params, out, as_json, url, token, data))
     except KeyboardInterrupt:
         typer.echo("Cancelled.", err=True)
         code = CANCELLED
@@ -56,9 +57,27 @@ def read_script(file: str) -> tuple[str, str]:
         raise CommandFault(f"{file} is not UTF-8 text.") from None
 
 
+def script_in(source: str, name: str) -> str | list[object]:
+    """The script of a file: its text, or where the name ends in ``.json`` the JSON form. Raises `CommandFault`."""
+    import json
+
+    if not name.endswith(".json"):
+        return source
+    try:
+        script = json.loads(source)
+    except ValueError as error:
+        place = f"line {error.lineno}, column {error.colno}: " if isinstance(error, json.JSONDecodeError) else ""
+        raise CommandFault(f"{name} is no JSON: {place}{str(error).partition(':')[0]}.") from None
+    except RecursionError:
+        raise CommandFault(f"{name} is nested too deeply.") from None
+    if not isinstance(script, list):
+        raise CommandFault(f'{name} holds no script: the JSON form of one is a list, like ["+", 1, 2].')
+    return script
+
+
 async def play(
     connection: "Connection",
-    source: str,
+    script: str | Sequence[object],
     name: str,
     params: Mapping[str, object],
     out: Path,
@@ -70,11 +89,12 @@ async def play(
 
     stem = "picture" if name == "<stdin>" else Path(name).stem
     with ProgressView(console, stem) as view:
-        value = await connection.run(source, args=args, params=params, on_event=view)
+        value = await connection.run(script, args=args, params=params, on_event=view)
     return value, save_pictures(value, out, stem), view.used
 
 
 async def _run(
+    script: str | Sequence[object],
     source: str,
     name: str,
     params: Mapping[str, object],
@@ -95,7 +115,7 @@ async def _run(
 
     try:
         async with reach(data_folder(data), url, token) as reached:
-            value, saved, used = await play(reached.connection, source, name, params, out, Console(stderr=True))
+            value, saved, used = await play(reached.connection, script, name, params, out, Console(stderr=True))
     except RemoteError as error:
         if as_json:
             told = {"code": error.code, "message": error.message, "data": {**error.data}}

@@ -154,7 +154,8 @@ def place_text(place: Mapping[str, object], source: str, name: str, lines_before
 
     message, hint = place.get("message"), place.get("hint")
     line, column = _lower(place.get("line"), lines_before), place.get("column")
-    parts = [f"{name}: {message}"]
+    path = place.get("path")
+    parts = [f"{name} at /{'/'.join(map(str, path))}: {message}" if isinstance(path, list) else f"{name}: {message}"]
     if isinstance(line, int) and isinstance(column, int):
         end_line, end_column = _lower(place.get("end_line"), lines_before), place.get("end_column")
         width = end_column - column if end_line == line and isinstance(end_column, int) else 1
