@@ -106,9 +106,17 @@ class Connection:
         args: Sequence[object] = (),
         params: Mapping[str, object] | None = None,
         budget: Mapping[str, object] | None = None,
+        idempotency_key: str | None = None,
+        priority: int = 0,
     ) -> str:
-        """Start a script as a job and give the job's id; follow it with `events`."""
-        request = {**self._request(script, args, params, budget), "mode": "job"}
+        """Start a script as a job and give the job's id; follow it with `events`.
+
+        The job is kept by the server from then on. Who lost the connection before the answer came starts it again with
+        the same ``idempotency_key``: it is one job. A higher ``priority`` (-100 to 100) comes before one's other jobs.
+        """
+        request = {**self._request(script, args, params, budget), "mode": "job", "priority": priority}
+        if idempotency_key is not None:
+            request["idempotency_key"] = idempotency_key
         id = next(self._ids)
         self._starting.add(id)
         try:

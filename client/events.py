@@ -8,7 +8,7 @@ FINAL = frozenset({"done", "failed"})
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One numbered event of a job: ``kind`` is started, progress, preview, log, asset, done or failed.
+    """One numbered event of a job: ``kind`` is started, progress, preview, log, asset, paused, resumed, done or failed.
 
     ``data`` holds the rest of it: ``step steps fraction eta_ms``, ``image`` (a data URL), ``text``, ``asset``,
     ``result``, ``error``.

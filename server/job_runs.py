@@ -3,11 +3,13 @@
 All that is kept of a request is sealed together: what somebody changed in the database is not run.
 """
 
+import asyncio
 import hmac
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from types import FunctionType
+from typing import Any
 
 from blake3 import blake3
 
@@ -32,6 +34,9 @@ from mintaka.storage.database import Database
 from mintaka.storage.jobs import Request, SavedJob
 from mintaka.storage.journal import Runs
 
+LOOK_S = 1.0
+"""Seconds between two looks whether the capabilities live that a job was given; a call sees at once if its own does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -44,7 +49,7 @@ class Asked:
     grant: Sequence[str]
     """The ids of the capabilities it may look up."""
     chosen: bool = False
-    """Whether these were named one by one; the job then stops where one of them is taken back."""
+    """Whether these were named one by one; the job then stops when one of them is taken back."""
     priority: int = 0
 
 
@@ -112,16 +117,10 @@ class JobRuns:
         """Run a job, or go on with it where it was cut off. What its script told and nobody heard is told first."""
         asked = self.again(saved)
         grant = Grant(self._kernel, saved.principal, asked.grant, self._effects(saved.id))
-        if asked.chosen and len(list(grant.held())) < len(set(asked.grant)):
-            raise HostFault(
-                "A capability that this job was given has been taken back, so it stopped.",
-                kind="no_such_capability",
-                hint="ask for the capability, then start the job again",
-            )
         codec, journal = self._codec(saved.id, saved.principal), self._runs.journal(saved.id)
         for kind, data in emitted(journal, codec)[saved.told :]:
             emit(kind, data)
-        outcome = await self._scripts.run(
+        running = self._scripts.run(
             self._scripts.program(asked.script),
             args=asked.args,
             budget=asked.budget,
@@ -130,6 +129,7 @@ class JobRuns:
             journal=journal,
             codec=codec,
         )
+        outcome = await _while_all_live(running, grant, set(asked.grant) if asked.chosen else set())
         # A result that cannot be sent is a failure of the job, not of whoever asks for it.
         self._wire.encode_result(outcome, Handles(self._token_bytes))
         return outcome
@@ -185,6 +185,24 @@ class JobRuns:
     def _seal(self, id: str, principal: str, request: Request, grant: Json) -> str:
         sealed = [id, principal, request.tree, request.program, request.args, request.budget, grant]
         return blake3(json.dumps(sealed, sort_keys=True).encode(), key=self._key).hexdigest(length=16)
+
+
+async def _while_all_live(running: Coroutine[Any, Any, Outcome], grant: Grant, chosen: set[str]) -> Outcome:
+    """Run as long as every one of the ``chosen`` capabilities lives. Raises HostFault ``no_such_capability``."""
+    task = asyncio.create_task(running)
+    try:
+        while not chosen or chosen <= {each.id for each in grant.held()}:
+            done, _ = await asyncio.wait({task}, timeout=LOOK_S if chosen else None)
+            if done:
+                return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    raise HostFault(
+        "A capability that this job was given has been taken back, so it stopped.",
+        kind="no_such_capability",
+        hint="ask for the capability, then start the job again",
+    )
 
 
 class _Names:

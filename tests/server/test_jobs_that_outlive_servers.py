@@ -162,9 +162,7 @@ async def test_a_job_of_a_capability_that_was_taken_back_stops(server):
         few = await m.call("capabilities.delegate", {"cap": cap, "label": "few"})
         job = (await m.call("execute_script", {"source": ENDLESS, "grant": [few], "mode": "job"}))["job"]
         await until(m, job, "log")
-        await m.call("jobs.pause", {"job": job})
         await m.call("capabilities.revoke", {"cap": few})
-        await m.call("jobs.resume", {"job": job})
         last = (await followed(m, job))[-1]
         assert last.kind == "failed"
         assert last.data["error"]["data"]["kind"] == "no_such_capability"
