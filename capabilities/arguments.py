@@ -82,6 +82,7 @@ TYPES: Mapping[type, str] = {
     dict: "object",
     Image: "image",
     ImageArgument: "image",
+    object: "any",
 }
 """What each type a method may take is called in the metadata."""
 
@@ -94,6 +95,7 @@ WORDS: Mapping[type, str] = {
     dict: "an object",
     Image: "an image",
     ImageArgument: "an image (or an asset's id, a data URL or base64)",
+    object: "any value",
 }
 """The same in errors, for people."""
 
@@ -225,7 +227,7 @@ def _kind(value: object) -> str:
         return "null"
     if isinstance(value, float) and not value.is_integer():
         return "a fraction"
-    return {**WORDS, int: "a number"}.get(type(value), "something else")
+    return {**WORDS, int: "a number", object: "something else"}.get(type(value), "something else")
 
 
 def _unknown(name: str, key: str, names: Mapping[str, str]) -> HostFault:

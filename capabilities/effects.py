@@ -26,6 +26,8 @@ class Done:
     value: Json = None
     cap: str | None = None
     type: str | None = None
+    holder: str | None = None
+    """Who holds the capability; None for whose run it is."""
     made_from: str | None = None
     """What the capability was made from, where it is the run's own and ends with it."""
     handed_on: tuple[str, ...] = ()
@@ -34,7 +36,7 @@ class Done:
     @classmethod
     def made(cls, held: Held) -> "Done":
         """A capability that the run made for itself."""
-        return cls(cap=held.id, type=held.type, made_from=held.parent or held.mint)
+        return cls(cap=held.id, type=held.type, holder=held.holder, made_from=held.parent or held.mint)
 
 
 class Effects(Protocol):

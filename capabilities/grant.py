@@ -24,7 +24,7 @@ class Grant:
 
     def held(self) -> Iterator[Held]:
         """Those that live right now, in the grant's order."""
-        return (held for id in self._ids if (held := self._find(id)) is not None)
+        return (held for id in self._ids if (held := self._find(self.holder, id)) is not None)
 
     def find(self, type: str, *, label: str | None = None, id: str | None = None) -> CapabilityValue | None:
         """The first live capability of ``type`` in the grant, of that label or id where one is given."""
@@ -38,7 +38,11 @@ class Grant:
         done = self.effects.once(name, act)
         if done.cap is None or done.type is None:
             return done.value  # type: ignore[return-value]  # JSON is a value
-        return CapabilityValue(self.kernel, self.holder, done.cap, done.type)
+        return CapabilityValue(self.kernel, done.holder or self.holder, done.cap, done.type)
+
+    def lent(self, value: CapabilityValue) -> bool:
+        """Whether a capability is somebody else's, who handed it to a script of the grant's holder as an argument."""
+        return value.holder != self.holder
 
     def end(self, result: Value = None) -> None:
         """The run is over: revoke what it made, but for what its ``result`` holds or it handed on, and what that needs.
@@ -48,6 +52,7 @@ class Grant:
         """
         done = self.effects.all()
         made = {each.cap: each.made_from for each in done if each.cap is not None and each.made_from is not None}
+        holders = {each.cap: each.holder or self.holder for each in done}
         needed = {each.id for each in capabilities_in(result)}
         needed.update(id for each in done for id in each.handed_on)
         for id in list(needed):
@@ -56,15 +61,15 @@ class Grant:
                 needed.add(above)
                 above = made.get(above)
         for id in made:
-            if id not in needed and self._find(id) is not None:
-                self.kernel.revoke(self.holder, id)
+            if id not in needed and self._find(holders[id], id) is not None:
+                self.kernel.revoke(holders[id], id)
 
     def _value(self, held: Held) -> CapabilityValue:
         return CapabilityValue(self.kernel, self.holder, held.id, held.type)
 
-    def _find(self, id: str) -> Held | None:
+    def _find(self, holder: str, id: str) -> Held | None:
         try:
-            return self.kernel.describe(self.holder, id)
+            return self.kernel.describe(holder, id)
         except HostFault:
             return None
 

@@ -41,6 +41,11 @@ class Held:
         return self.chain.leaf.issuer
 
     @property
+    def origin(self) -> str:
+        """The principal who made the root it was delegated from: whose it is, where a type is about what is theirs."""
+        return next(link.issuer for link in self.chain.links if link.parent is None)
+
+    @property
     def parent(self) -> str | None:
         """The id of what it was delegated from."""
         return self.chain.leaf.parent

@@ -74,6 +74,17 @@ class Kernel:
                     roots[kind.name] = Held(self._rows.live(tx, holder, id))
             return list(roots.values())
 
+    def root(self, holder: str, type: str) -> str:
+        """The id of ``holder``'s root of a type that reaches only what whoever made its root owns; made if need be."""
+        with self._database.read() as tx:
+            known = self._rows.root_of(tx, holder, type)
+        if known is not None:
+            return known
+        with self._database.write() as tx:
+            id = self._rows.insert(tx, self.registry.get(type), AS_IT_IS, holder=holder, issuer=holder)
+            self._record(tx, Deed.ROOTED, holder, id)
+            return id
+
     def introduce(self, name: str) -> None:
         """Make a principal known, who holds nothing yet. Nothing happens to one who is known already."""
         with self._database.write() as tx:

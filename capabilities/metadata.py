@@ -189,6 +189,6 @@ _VIWO: Mapping[str, str] = {
 
 
 def _plain(field: Mapping[str, Any]) -> dict[str, Any]:
-    kind = "image" if field["widget"] == "image" else _VIWO[field["type"]]
+    kind = "image" if field["widget"] == "image" else _VIWO[str(field["type"])]
     told = {"label": field["title"], "type": kind, "description": field["description"]}
     return told | {key: field[key] for key in _SAME if key in field}

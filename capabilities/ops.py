@@ -104,7 +104,7 @@ def share_capability(
         shared = held.kernel.share(held.holder, held.id, to, Terms(restrictions, limits))
         return Done(cap=shared.id, type=shared.type, handed_on=(held.id, shared.id))
 
-    return _made(run, "share_capability", act, cap, to, restrictions, limits)
+    return _made(run, "share_capability", act, _own(run, "share_capability", cap), to, restrictions, limits)
 
 
 @op("give_capability", label="give capability", category="Capabilities")
@@ -119,7 +119,7 @@ def give_capability(run: Run, cap: HostObject, to: str) -> None:
         held.kernel.give(held.holder, held.id, to)
         return Done(handed_on=(held.id,))
 
-    _done(run, "give_capability", act, cap, to)
+    _done(run, "give_capability", act, _own(run, "give_capability", cap), to)
 
 
 @op("export_capability", label="export capability", category="Capabilities")
@@ -146,7 +146,7 @@ def export_capability(
         # A journal is no place for a token: it keeps what the token can be made of again, with a key that is elsewhere.
         return Done(token if secret is None else run.effect, handed_on=(held.id, child.id))
 
-    told = str(_done(run, "export_capability", act, cap, restrictions, limits))
+    told = str(_done(run, "export_capability", act, _own(run, "export_capability", cap), restrictions, limits))
     secret = run.host(Grant).effects.secret(told)
     return told if secret is None else share_links.token_of(secret)
 
@@ -177,7 +177,8 @@ def revoke_capability(run: Run, cap: HostObject) -> int:
     > (revoke-capability (delegate (get-capability "diffusers.generate")))
     1
     """
-    ended = _done(run, "revoke_capability", lambda held: Done(held.kernel.revoke(held.holder, held.id)), cap)
+    own = _own(run, "revoke_capability", cap)
+    ended = _done(run, "revoke_capability", lambda held: Done(held.kernel.revoke(held.holder, held.id)), own)
     assert isinstance(ended, int)
     return ended
 
@@ -202,6 +203,18 @@ def _made(run: Run, op: str, act: Callable[..., Done], cap: HostObject, *args: V
 def _host(value: Value) -> HostObject:
     assert isinstance(value, HostObject)
     return value
+
+
+def _own(run: Run, op: str, value: HostObject) -> CapabilityValue:
+    """A capability of whose run it is, and none that was lent to a verb for the time of a call."""
+    held = _capability(op, value)
+    if run.host(Grant).lent(held):
+        raise HostFault(
+            "this capability was lent by whoever called; it can be used and narrowed here, and not handed on or ended",
+            kind="denied",
+            hint="ask its holder to share it",
+        )
+    return held
 
 
 def _capability(op: str, value: HostObject) -> CapabilityValue:

@@ -112,6 +112,40 @@ class Allowed(Order[frozenset[str], str]):
         return {"choices": self.encode(bound)}
 
 
+class Numbers(Order[frozenset[int], int]):
+    """A list of the numbers of what may be used; the meet is what both lists have."""
+
+    def parse(self, data: object) -> frozenset[int]:
+        """A list of whole numbers."""
+        if not isinstance(data, list):
+            raise Unfit("a list of whole numbers, such as [7]")
+        if not data:
+            raise Empty
+        return frozenset(whole(number) for number in data)
+
+    def meet(self, a: frozenset[int], b: frozenset[int]) -> frozenset[int]:
+        """The intersection."""
+        if common := a & b:
+            return common
+        raise Empty
+
+    def permits(self, bound: frozenset[int], asked: int) -> bool:
+        """Whether the list has it."""
+        return asked in bound
+
+    def encode(self, bound: frozenset[int]) -> Json:
+        """The numbers in order."""
+        return list[Json](sorted(bound))
+
+    def tell(self, bound: frozenset[int]) -> str:
+        """Each number."""
+        return "only " + ", ".join(map(str, sorted(bound)))
+
+    def facts(self, bound: frozenset[int]) -> dict[str, Json]:
+        """The numbers are the choices."""
+        return {"choices": self.encode(bound)}
+
+
 class AtMost(Order[int, int]):
     """An upper bound; the meet is the smaller one. Nothing smaller than ``least`` could ever be asked for.
 

@@ -1,6 +1,7 @@
 """How the host values of durable runs are kept: by what they are called, and sealed.
 
-A capability is kept as its id and found again for the same holder, never more than that; whether it still lives is
+A capability is kept as its id and found again for the same holder, never more than that (a verb that the run called has
+its own); whether it still lives is
 found out where it is used, as ever, so a script that revoked one goes on when it is resumed. A picture is kept as its
 asset with what is known of it. The seal covers the run, the holder and the whole reference: what somebody else wrote
 into a journal, or copied from another, is refused.
@@ -74,9 +75,8 @@ class References:
         return blake3(sealed.encode(), key=self._key).hexdigest(length=16)
 
     def _name(self, value: CapabilityValue) -> Json:
-        if value.holder != self._holder:
-            raise unjournalable("a capability in somebody else's hands")
-        return {"id": value.id, "type": value.type}
+        return {"id": value.id, "type": value.type, "holder": value.holder}
 
     def _find(self, of: Mapping[str, str]) -> CapabilityValue:
-        return CapabilityValue(self._kernel, self._holder, of["id"], of["type"])
+        # Only this run can have sealed it, and it had the capability in those hands: its own, or a verb's it called.
+        return CapabilityValue(self._kernel, of["holder"], of["id"], of["type"])

@@ -63,6 +63,14 @@ class Rows:
         except HostFault:
             return False
 
+    def root_of(self, tx: Connection, holder: str, type: str) -> str | None:
+        """A live root of ``type`` that was made for ``holder``, who still holds it."""
+        of_their_own = and_(
+            cap.c.holder == holder, cap.c.issuer == holder, cap.c.parent.is_(None), cap.c.mint.is_(None)
+        )
+        roots = select(cap.c.id).where(of_their_own, cap.c.type == type, cap.c.revoked.is_(None))
+        return next((id for id in tx.execute(roots).scalars() if self.is_live(tx, id)), None)
+
     def held(self, tx: Connection, holder: str) -> list[Held]:
         """Everything live that ``holder`` holds: roots first, then by age."""
         return self._those(tx, select(cap.c.id).where(cap.c.holder == holder))

@@ -26,6 +26,7 @@ JSON_TYPES: Mapping[type, Json] = {
     dict: "object",
     Image: "object",
     ImageArgument: ["object", "string"],
+    object: ["null", "boolean", "number", "string", "array", "object"],
 }
 """What each type a method may take is in JSON."""
 

@@ -10,9 +10,10 @@ from types import ModuleType
 
 from mintaka.capabilities import files, minting, net
 from mintaka.capabilities.diffusion import generate
+from mintaka.capabilities.entities import control, creating
 from mintaka.capabilities.registry import CapabilityType, Registry
 
-MODULES: tuple[ModuleType, ...] = (minting, generate, files, net)
+MODULES: tuple[ModuleType, ...] = (minting, generate, files, net, creating, control)
 """Where the types are declared, in the order in which they are told."""
 
 

@@ -53,6 +53,7 @@ _USUAL: Mapping[type, Widget] = {
     dict: Widget.OBJECT,
     Image: Widget.IMAGE,
     ImageArgument: Widget.IMAGE,
+    object: Widget.OBJECT,
 }
 
 

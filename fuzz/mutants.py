@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("mintaka", "lang", "runtime", "stdlib", "embedding", "capabilities", "engine", "storage", "server", "client",
+COPIED = ("mintaka", "lang", "runtime", "stdlib", "embedding", "capabilities", "engine", "library", "storage", "server", "client",
           "web", "models", "tests", "pyproject.toml")  # fmt: skip
 PATIENCE_S = 300
 

@@ -109,6 +109,10 @@ class Meter:
             raise self._spent()
         self._breathe()
 
+    def admit(self, bytes_per_tick: int) -> None:
+        """Let code run that may make ``bytes_per_tick`` for a unit of fuel without accounting for it."""
+        self._bytes_per_tick = max(self._bytes_per_tick, bytes_per_tick)
+
     def allocate(self, size: int) -> None:
         """Account for ``size`` bytes about to be built; raises `OutOfMemory` before they are."""
         self._allocated += size

@@ -19,7 +19,7 @@ from mintaka.runtime.powers import Powers
 from mintaka.runtime.recorder import Recorder
 from mintaka.runtime.records import Codec
 from mintaka.runtime.turns import Ticket, Turns
-from mintaka.runtime.values import Function, HostObject, Value
+from mintaka.runtime.values import Function, HostObject, Scripted, Value
 from mintaka.runtime.waits import until
 
 T = TypeVar("T")
@@ -236,6 +236,8 @@ class Run:
                 kind="no_budget",
             )
         self.calls += 1
+        if isinstance(host, Scripted):
+            return host.run_method(self, method, args)
         if self.recorder is None:
             return self.wait(host.call(self, method, args))
         return self.perform(

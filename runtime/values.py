@@ -54,6 +54,18 @@ class HostObject(ABC):
         """Call a method for the script; raises `HostFault` when refused, unknown or failed."""
 
 
+class Scripted(HostObject):
+    """A host's object whose methods are scripts: they run in the fiber of the script that calls them, on its budget."""
+
+    @abstractmethod
+    def run_method(self, run: "Run", method: str, args: list[Value]) -> Value:
+        """Run a method for the script that ``run`` is the run of. Raises `ScriptError`."""
+
+    async def call(self, run: "Run", method: str, args: list[Value]) -> Value:
+        """Not here: there is no script to run within."""
+        raise NotImplementedError
+
+
 def type_name(value: Value) -> str:
     """What ``std.typeof`` gives: null, boolean, number, string, list, object, lambda or the host object's own."""
     if isinstance(value, HostObject):

@@ -9,12 +9,17 @@ from starlette.websockets import WebSocket
 
 from mintaka import __version__
 from mintaka.capabilities import types
+from mintaka.capabilities.entities.space import EntitySpace
+from mintaka.capabilities.entities.value import entity_kind
 from mintaka.capabilities.files import Folders
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.metadata import Metadata
 from mintaka.capabilities.principals import OWNER, Principals
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.supervisor import Engine
+from mintaka.library.agenda import Agenda
+from mintaka.library.entities import Entities
+from mintaka.runtime.compiler import Program
 from mintaka.server import http, outbound
 from mintaka.server.assets import Assets
 from mintaka.server.capability_methods import CapabilityMethods
@@ -22,6 +27,8 @@ from mintaka.server.capability_types import checkable
 from mintaka.server.connection import TRY_AGAIN_LATER, Connection
 from mintaka.server.datafolder import DataFolder
 from mintaka.server.dispatch import Dispatcher
+from mintaka.server.entity_methods import EntityMethods
+from mintaka.server.errands import Errands
 from mintaka.server.faults import Faults
 from mintaka.server.gate import Gate, local_names
 from mintaka.server.job_methods import JobMethods, Publisher
@@ -30,6 +37,7 @@ from mintaka.server.jobs import Jobs
 from mintaka.server.metadata import MetadataMethods, MetadataWatch
 from mintaka.server.places import shipped_models, web_bundle
 from mintaka.server.powers import ServerPowers
+from mintaka.server.present import Present
 from mintaka.server.principal_methods import PrincipalMethods
 from mintaka.server.script_methods import ScriptMethods
 from mintaka.server.scripts import Scripts, op_table
@@ -69,6 +77,16 @@ class Application:
         )
         self._preload = settings.preload
 
+        # What people keep: entities, with what they are to do and when.
+        def compile_verb(source: str) -> Program:
+            return scripts.verb(source)
+
+        def wake() -> None:
+            self._errands.wake()
+
+        entities, agenda = Entities(self._database), Agenda(self._database)
+        space = EntitySpace(self._database, entities, agenda, blobs, compile_verb, wake)
+
         # Authority: the kernel and the types of capability.
         self._folders = {name: Folder(path) for name, path in settings.folders.items()}
         registry = types.registry(
@@ -79,6 +97,7 @@ class Application:
                 "folders": Folders(self._folders),
                 "resolve": outbound.resolve,
                 "transport": outbound.send,
+                "entity_space": space,
             }
         )
         self._kernel = Kernel(
@@ -93,7 +112,7 @@ class Application:
         tokens = Tokens(folder.token, principals, throttle)
 
         # The language: ops, and runs within budgets.
-        scripts = Scripts(op_table(), checkable(registry), powers, settings.run)
+        scripts = Scripts(op_table(), checkable(registry), powers, settings.run, {EntitySpace: space})
 
         # The wire: sessions, jobs, methods.
         self._sessions = Sessions()
@@ -113,11 +132,16 @@ class Application:
             clock=powers.clock,
             token_bytes=powers.token_bytes,
             key=_subkey(folder.key, "runs"),
+            kinds=(entity_kind(space, self._kernel),),
         )
         self._saved_jobs = SavedJobs(self._database, clock=powers.clock)
         self._jobs = Jobs(powers, settings.limits, faults, publisher.publish, self._saved_jobs, self._runs)
+        script_methods = ScriptMethods(scripts, self._jobs, self._runs, self._kernel, wire)
+        present = Present(self._sessions)
+        self._errands = Errands(space, self._kernel, scripts, present, faults, powers)
         dispatcher = Dispatcher(
-            ScriptMethods(scripts, self._jobs, self._runs, self._kernel, wire),
+            script_methods,
+            EntityMethods(space, self._kernel, script_methods, present, wire),
             SessionMethods(tokens, throttle, self._kernel, self._sessions, powers),
             PrincipalMethods(principals, self._kernel, self._sessions, powers),
             JobMethods(self._jobs, self._runs, wire),
@@ -158,10 +182,12 @@ class Application:
         await self._engine.start(preload=self._preload)
         self._jobs.start_waiting()
         self._watching = asyncio.create_task(self._watch.run())
+        self._errands.start()
 
     async def stop(self) -> None:
         """Stop every job, to be gone on with by the next server, and end the worker."""
         self._watching.cancel()
+        await self._errands.stop()
         await self._jobs.stop()
         await self._engine.close()
 

@@ -10,11 +10,12 @@ ANY_RESULT = {"name": "result", "schema": True}
 
 
 def openrpc(methods: Iterable[Method], ops: Iterable[Mapping[str, object]], version: str) -> dict[str, object]:
-    """The document: the server's methods, then the ops, which can all be called as methods."""
+    """The document: the server's methods, then the ops, which can all be called as methods; a method goes first."""
+    told = {method.name: _method(method) for method in methods}
     return {
         "openrpc": "1.3.2",
         "info": {"title": "Mintaka", "version": version, "license": {"name": "Apache-2.0"}},
-        "methods": [*(_method(method) for method in methods), *(_op(op) for op in ops)],
+        "methods": [*told.values(), *(_op(op) for op in ops if op["opcode"] not in told)],
         "components": {
             "errors": {kind.value: {"code": code, "message": kind.value} for kind, code in CODES.items()},
         },

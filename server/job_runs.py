@@ -14,12 +14,13 @@ from typing import Any
 from blake3 import blake3
 
 from mintaka.capabilities.effects import KeptEffects
+from mintaka.capabilities.entities.value import EntityValue
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.limits import MEGA
-from mintaka.capabilities.references import References
+from mintaka.capabilities.references import Kind, References
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.budget import Budget, Used
 from mintaka.runtime.errors import HostFault
@@ -54,7 +55,7 @@ class Asked:
 
 
 class JobRuns:
-    """Runs jobs. ``key`` is 32 secret bytes, ``token_bytes(n)`` gives n random ones."""
+    """Runs jobs. ``key`` is 32 secret bytes, ``token_bytes(n)`` gives n random ones; ``kinds`` as in `References`."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class JobRuns:
         clock: Callable[[], float],
         token_bytes: Callable[[int], bytes],
         key: bytes,
+        kinds: Sequence[Kind] = (),
     ) -> None:
         self._scripts = scripts
         self._kernel = kernel
@@ -74,6 +76,7 @@ class JobRuns:
         self._runs = Runs(database, clock=clock)
         self._token_bytes = token_bytes
         self._key = key
+        self._kinds = kinds
 
     def request(self, id: str, principal: str, asked: Asked) -> Request:
         """What is kept of a request, for job ``id``. Raises HostFault for arguments that cannot be kept."""
@@ -177,7 +180,7 @@ class JobRuns:
                 self.ended(saved)
 
     def _codec(self, id: str, principal: str) -> References:
-        return References(self._kernel, principal, id, key=self._key)
+        return References(self._kernel, principal, id, key=self._key, kinds=self._kinds)
 
     def _effects(self, id: str) -> KeptEffects:
         return KeptEffects(self._database, id, key=self._key)
@@ -230,6 +233,6 @@ def _sendable(value: Value) -> Value:
         return {key: _sendable(each) for key, each in value.items()}
     if isinstance(value, FunctionType):
         return {"$function": True}
-    if isinstance(value, HostObject) and not isinstance(value, CapabilityValue | Image):
+    if isinstance(value, HostObject) and not isinstance(value, CapabilityValue | EntityValue | Image):
         return {"$host": value.type_name}
     return value

@@ -13,7 +13,7 @@ import difflib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -23,6 +23,9 @@ from mintaka.server.errors import Fault, Kind
 
 class Params(BaseModel):
     """The base of all parameter models: nothing is converted, nothing unknown is taken."""
+
+    rest: ClassVar[str | None] = None
+    """The parameter, a list, that takes all that are given by position from its own on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -81,6 +84,9 @@ def bind(method: Method, given: Mapping[str, object] | Sequence[object]) -> Para
     """The method's parameters. Raises `Fault` (invalid_params) with the first thing that does not fit."""
     fields = list(method.params.model_fields)
     if not isinstance(given, Mapping):
+        if method.params.rest is not None:
+            own = fields.index(method.params.rest)
+            given = [*given[:own], *([list(given[own:])] if len(given) > own else [])]
         if len(given) > len(fields):
             raise Fault(
                 Kind.INVALID_PARAMS,

@@ -5,13 +5,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from mintaka.capabilities.entities.space import CONTROL, CREATE
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import Kernel
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import Program
 from mintaka.runtime.execute import Outcome
 from mintaka.runtime.powers import Emit
-from mintaka.runtime.values import Value
+from mintaka.runtime.values import HostObject, Value
 from mintaka.server.connection import Caller, Reply
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.job_runs import Asked, JobRuns
@@ -138,10 +139,18 @@ class ScriptMethods:
         """
         if name in self._scripts.ops.signatures:
             return await self._call(caller, name, [], self._in_order(name, given))
-        type, _, method = name.rpartition(".")
-        if not type or name not in self._held_methods(caller):
+        type, method = self._held_methods(caller).get(name, ("", ""))
+        if not type:
             return None
-        return await self._call(caller, "std.call_method", [["get_capability", type], method], _method_args(given))
+        args = self._method_args(type, method, given)
+        return await self._call(caller, "std.call_method", [["get_capability", type], method], args)
+
+    async def run_op(
+        self, session: Session, op: str, args: Sequence[Value], emit: Emit, caller: HostObject | None = None
+    ) -> Outcome:
+        """Run an op with all that the session's principal holds; ``caller`` is the entity that has it run."""
+        program = self._scripts.program([op, *(["std.arg", index] for index in range(len(args)))])
+        return await self._run(program, args, self._scripts.budget({}), self.grant(session), emit, caller)
 
     def _prepared(self, session: Session, params: ExecuteParams) -> tuple[Program, list[Value]]:
         if not params.params:
@@ -159,11 +168,21 @@ class ScriptMethods:
         outcome = await self._run(program, values, self._scripts.budget({}), self._grant(caller, None), _unheard)
         return Reply(self._wire.encode_result(outcome, handles, binary=caller.binary))
 
-    async def _run(self, program: Program, args: Sequence[Value], budget: Budget, grant: Grant, emit: Emit) -> Outcome:
+    async def _run(
+        self,
+        program: Program,
+        args: Sequence[Value],
+        budget: Budget,
+        grant: Grant,
+        emit: Emit,
+        caller: HostObject | None = None,
+    ) -> Outcome:
         """Run a program within a grant; what it made for itself ends with it, what it gives back lives on."""
         result: Value = None
         try:
-            outcome = await self._scripts.run(program, args=args, budget=budget, emit=emit, hosts={Grant: grant})
+            outcome = await self._scripts.run(
+                program, args=args, budget=budget, emit=emit, hosts={Grant: grant}, caller=caller
+            )
             # pyright takes an attribute that may be a function for a method.
             result = outcome.value  # pyright: ignore[reportAssignmentType]
         finally:
@@ -177,14 +196,40 @@ class ScriptMethods:
     def _grant_ids(self, caller: Caller, given: Sequence[object] | None) -> list[str]:
         session = caller.session
         if given is None:
-            return [held.id for held in self._kernel.held(session.principal)]
+            return self._everything(session)
         return [session.handles.resolve(_handle(each)).id for each in given]
 
-    def _held_methods(self, caller: Caller) -> list[str]:
+    def grant(self, session: Session) -> Grant:
+        """All that the session's principal holds."""
+        return Grant(self._kernel, session.principal, self._everything(session))
+
+    def _everything(self, session: Session) -> list[str]:
+        """What a principal holds: who may make entities has control of all that are then their own."""
+        held = self._kernel.held(session.principal)
+        ids = [each.id for each in held]
+        if any(each.type == CREATE for each in held):
+            ids.append(self._kernel.root(session.principal, CONTROL))
+        return list(dict.fromkeys(ids))
+
+    def _held_methods(self, caller: Caller) -> dict[str, tuple[str, str]]:
+        """What may be called, and the type and the method that it is: ``sys.create`` is that type's ``create``."""
         held = {each.type for each in self._kernel.held(caller.session.principal)}
-        return [
-            f"{type.name}.{method}" for type in self._kernel.registry if type.name in held for method in type.methods
-        ]
+        methods: dict[str, tuple[str, str]] = {}
+        for type in self._kernel.registry:
+            if type.name in held:
+                methods |= {f"{type.name}.{method}": (type.name, method) for method in type.methods}
+                last = type.name.rpartition(".")[2]
+                methods |= {type.name: (type.name, last)} if last in type.methods else {}
+        return methods
+
+    def _method_args(self, type: str, method: str, given: Mapping[str, object] | Sequence[object]) -> list[object]:
+        """By position as they stand; by name, the method's own in their order, and the rest are its options."""
+        if not isinstance(given, Mapping):
+            return list(given)
+        options = dict(given)
+        own = self._kernel.registry.get(type).methods[method].signature.parameters
+        args = [options.pop(each.name) for each in own if each.name in options]
+        return [*args, options] if options else args
 
     def _in_order(self, name: str, given: Mapping[str, object] | Sequence[object]) -> list[object]:
         """Named parameters in the op's order; the last one of many is a list of them."""
@@ -215,15 +260,6 @@ class ScriptMethods:
 def _after(parameters: Sequence[Mapping[str, object]], parameter: Mapping[str, object]) -> list[str]:
     names = [str(each["name"]).removeprefix("...") for each in parameters]
     return names[names.index(str(parameter["name"])) + 1 :]
-
-
-def _method_args(given: Mapping[str, object] | Sequence[object]) -> list[object]:
-    """By position as they stand; by name, the prompt comes first and the rest are its options."""
-    if not isinstance(given, Mapping):
-        return list(given)
-    options = dict(given)
-    first = [options.pop("prompt")] if "prompt" in options else []
-    return [*first, options] if options else first
 
 
 def _handle(value: object) -> object:

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mintaka import stdlib
 from mintaka.capabilities import ops as capability_ops
+from mintaka.capabilities.entities import ops as entity_ops
 from mintaka.lang.checker import Analysis, analyse
 from mintaka.lang.diagnostics import Diagnostic, Severity, SyntaxFault
 from mintaka.lang.doubts import all_wrong
@@ -17,12 +19,13 @@ from mintaka.lang.tree import Node, from_json, to_json
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.cache import ProgramCache
 from mintaka.runtime.compiler import Program, compile_tree
+from mintaka.runtime.errors import HostFault
 from mintaka.runtime.execute import Outcome, execute
 from mintaka.runtime.journal import Journal
 from mintaka.runtime.ops import OpTable
 from mintaka.runtime.powers import Emit, Powers
 from mintaka.runtime.records import Codec
-from mintaka.runtime.values import Value
+from mintaka.runtime.values import HostObject, Value
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import rejected
 from mintaka.server.parameters import declared, describe
@@ -70,7 +73,7 @@ class Source(str):
 
 def op_table() -> OpTable:
     """Every op there is."""
-    return OpTable.of(*stdlib.modules, capability_ops)
+    return OpTable.of(*stdlib.modules, capability_ops, entity_ops)
 
 
 def check(script: object, ops: OpTable, capabilities: Capabilities) -> Checked:
@@ -84,13 +87,24 @@ def check(script: object, ops: OpTable, capabilities: Capabilities) -> Checked:
 
 
 class Scripts:
-    """Reads, checks and runs scripts against one table of ops and one set of capability types."""
+    """Reads, checks and runs scripts against one table of ops and one set of capability types.
 
-    def __init__(self, ops: OpTable, capabilities: Capabilities, powers: ServerPowers, maxima: RunMaxima) -> None:
+    ``hosts`` is what ops of every run find with `mintaka.runtime.run.Run.host`.
+    """
+
+    def __init__(
+        self,
+        ops: OpTable,
+        capabilities: Capabilities,
+        powers: ServerPowers,
+        maxima: RunMaxima,
+        hosts: Mapping[type, object] = MappingProxyType({}),
+    ) -> None:
         self.ops = ops
         self._capabilities = capabilities
         self._powers = powers
         self._maxima = maxima
+        self._hosts = hosts
         self._cache = ProgramCache(ops)
 
     def check(self, script: object) -> Checked:
@@ -131,6 +145,13 @@ class Scripts:
             raise rejected(checked.errors)
         return checked.analysis
 
+    def verb(self, source: str) -> Program:
+        """The program of a verb, from its text. Raises `HostFault` with its diagnostics."""
+        try:
+            return self.program(Source(source))
+        except Fault as fault:
+            raise HostFault(fault.message, kind=fault.kind.value, hint=fault.hint, data=fault.data) from None
+
     def text(self, script: object) -> str:
         """The text form of a script. Raises `Fault` with its diagnostics."""
         return print_tree(self._tree(script))
@@ -163,13 +184,21 @@ class Scripts:
         hosts: Mapping[type, object],
         journal: Journal | None = None,
         codec: Codec | None = None,
+        caller: HostObject | None = None,
     ) -> Outcome:
         """Run a program to its end, or go on with it by its ``journal``; cancelling the caller cancels it.
 
-        Raises `ScriptError`.
+        ``caller`` is the entity that has it run, where one does. Raises `ScriptError`.
         """
         made = self._powers
-        powers = Powers(clock=made.clock, random=made.random(), emit=emit, hosts=hosts, garbage=made.garbage)
+        powers = Powers(
+            clock=made.clock,
+            random=made.random(),
+            emit=emit,
+            hosts={**self._hosts, **hosts},
+            caller=caller,
+            garbage=made.garbage,
+        )
         return await execute(program, args=args, budget=budget, powers=powers, journal=journal, codec=codec)
 
     def _tree(self, script: object) -> Node:

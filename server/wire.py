@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from mintaka.capabilities.entities.value import EntityValue
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.images import Image
 from mintaka.capabilities.value import CapabilityValue
@@ -94,6 +95,8 @@ class _Encoder:
         self._limits = limits
         self._binary = binary
         self._left = limits.json_nodes
+        self._whole = True
+        """Whether pictures go out whole."""
 
     def encode(self, value: Value, depth: int) -> object:
         self._left -= 1
@@ -121,6 +124,8 @@ class _Encoder:
         return {"$function": True}
 
     def _host(self, value: HostObject) -> object:
+        if isinstance(value, Image) and not self._whole:
+            return self._assets.url(value.asset)
         if isinstance(value, Image):
             data = self._assets.read(value.asset)
             return {
@@ -133,9 +138,19 @@ class _Encoder:
                 "image_url": self._assets.url(value.asset),
                 "notes": list(value.notes),
             }
+        if isinstance(value, EntityValue):
+            return self._entity(value)
         if isinstance(value, CapabilityValue):
             return capability(self._handles.issue(value), value)
         return {"$host": value.type_name}
+
+    def _entity(self, value: EntityValue) -> object:
+        """An entity's properties at the top, its pictures as their addresses: there may be many of them."""
+        whole, self._whole = self._whole, False
+        try:
+            return self.encode(dict(value.fields()), 0)
+        finally:
+            self._whole = whole
 
 
 def capability(handle: str, value: CapabilityValue) -> dict[str, object]:

@@ -31,9 +31,14 @@ class Blobs:
         except OSError as error:
             raise storage_error(error, "make the folder of blobs") from error
 
+    @staticmethod
+    def name(data: bytes) -> str:
+        """What a blob of these bytes is called."""
+        return blake3(data).hexdigest()
+
     def put(self, data: bytes) -> str:
         """Keep ``data`` and return its name. When this returns, the bytes are on the disk."""
-        name = blake3(data).hexdigest()
+        name = self.name(data)
         final = self.path(name)
         if final.exists():
             return name
@@ -55,7 +60,7 @@ class Blobs:
             raise NoSuchBlob("no such file is kept here", hint="it may have been deleted; make it again") from None
         except OSError as error:
             raise storage_error(error, "read a file") from error
-        if blake3(data).hexdigest() != name:
+        if self.name(data) != name:
             raise BlobDamaged("a kept file was changed on the disk", hint="restore it from a backup, or make it again")
         return data
 

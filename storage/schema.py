@@ -9,6 +9,8 @@ principal ── token                          who, and how they sign in
 run ── journal                              durable runs, and what each has learnt and done
 run ── job ── job_event                      what servers were asked to run, and what happened to it
 effect                                      what durable runs did to capabilities
+entity ── verb, scheduled                   what people made: properties, scripts, and what is to happen
+   └───── player                            the entity that stands for a principal
 """
 
 from sqlalchemy import (
@@ -27,7 +29,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -264,3 +266,51 @@ job_event = Table(
     Column("data", Text, nullable=False),
 )
 """What happened to a job, in order; ``data`` is JSON."""
+
+entity = Table(
+    "entity",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("owner", ForeignKey("principal.name"), nullable=False, index=True),
+    Column("prototype", ForeignKey("entity.id"), index=True),
+    Column("location", ForeignKey("entity.id"), index=True),
+    Column("namespace", String(200)),
+    Column("properties", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("maker", ForeignKey("cap.id"), nullable=False),
+    Column("created", Double, nullable=False),
+    CheckConstraint("prototype != id AND location != id", name="not_of_itself"),
+    sqlite_autoincrement=True,
+)
+"""Something that was made: its own ``properties`` as JSON, what it inherits from (``prototype``) and what it is in.
+``size`` is the bytes of properties, pictures and verbs that were paid for with the capability ``maker``. Numbers are
+never used again."""
+
+verb = Table(
+    "verb",
+    metadata,
+    Column("entity", ForeignKey("entity.id"), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("source", Text, nullable=False),
+)
+"""A script of an entity, in text."""
+
+player = Table(
+    "player",
+    metadata,
+    Column("principal", ForeignKey("principal.name"), primary_key=True),
+    Column("entity", ForeignKey("entity.id"), nullable=False, unique=True),
+)
+"""The entity that stands for a principal."""
+
+scheduled = Table(
+    "scheduled",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("entity", ForeignKey("entity.id"), nullable=False, index=True),
+    Column("verb", String(200), nullable=False),
+    Column("args", Text, nullable=False),
+    Column("due", Double, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+"""A verb that is to be run at ``due``, seconds since the epoch, with ``args``, JSON. Its row goes before it runs."""

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-ROOMS = ("lang", "runtime", "stdlib", "embedding", "capabilities", "engine", "storage", "server", "client")
+ROOMS = ("lang", "runtime", "stdlib", "embedding", "capabilities", "engine", "library", "storage", "server", "client")
 ROOTS = ("server", "embedding")
 POWERS = {
     "os": {"environ", "environb", "getenv", "getcwd", "urandom", "putenv"},

@@ -15,6 +15,7 @@ from mintaka.capabilities.order import (
     Empty,
     Fractions,
     Interval,
+    Numbers,
     Order,
     Preference,
     Unfit,
@@ -38,6 +39,7 @@ class Kind:
 
 KINDS = {
     "Allowed": Kind(Allowed(), st.lists(NAMES, min_size=1), NAMES),
+    "Numbers": Kind(Numbers(), st.lists(SMALL, min_size=1), SMALL),
     "AtMost": Kind(AtMost(), SMALL, SMALL),
     "AtMost in millions": Kind(
         AtMost(scale=10**6), st.integers(-99, 99) | st.floats(-99, 99), st.integers(-(10**8), 10**8)

@@ -18,6 +18,7 @@ from mintaka.capabilities.effects import KeptEffects
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.references import References
 from mintaka.capabilities.terms import Terms
+from mintaka.capabilities.value import CapabilityValue
 from mintaka.lang.parser import parse
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import compile_tree
@@ -285,8 +286,14 @@ def test_what_another_run_or_holder_wrote_is_refused(world: World) -> None:
     for other in (references(world, run="j_2"), references(world, holder="ben")):
         with pytest.raises(HostFault, match="has been changed"):
             other.decode(kept)
-    with pytest.raises(HostFault, match="cannot keep"):
-        references(world, holder="ben").encode(world.root())
+
+
+def test_what_a_run_was_lent_is_found_again_in_its_holders_hands(world: World) -> None:
+    lent = world.root()
+    codec = references(world, holder="ben")
+    found = codec.decode(codec.encode(lent))
+    assert isinstance(found, CapabilityValue)
+    assert (found.holder, found.id, found.type) == (lent.holder, lent.id, lent.type)
 
 
 def test_no_token_of_a_share_link_stands_in_what_is_kept(world: World) -> None:
