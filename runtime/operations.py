@@ -194,29 +194,36 @@ class Operations(Writer):
             into = self._temporary()
         self._store(into, self._at.binary(ARITHMETIC[name](), a, b))
         value = self._at.name(into)
+        counted = name != "*" and (isinstance(a, ast.Constant) or isinstance(b, ast.Constant))
         if signed:
-            test = self._at.any([self._at.compare(ast.LtE(), value, 0), self._at.compare(ast.Gt(), value, MAX_INTEGER)])
             repaired = self._at.call(self._helper("raw:*"), [a, b])
         else:
-            counted = name != "*" and (isinstance(a, ast.Constant) or isinstance(b, ast.Constant))
-            test = self._beyond(value, result, counted=counted)
             repaired = self._at.call(self._helper("exact"), [value])
+        test = self._beyond(value, result, zero=signed, counted=counted)
         self._do(self._at.if_(test, [self._at.assign(into, repaired)], []))
         return value
 
-    def _beyond(self, value: Expr, result: Type, *, counted: bool) -> Expr:
-        """Whether a result is beyond ±2^53.
+    def _beyond(self, value: Expr, result: Type, *, zero: bool, counted: bool) -> Expr:
+        """Whether a result is beyond ±2^53, or with ``zero``, whether it is zero.
 
-        Small ones come first, which CPython compares at once, on two sides and where it is ``counted``: what a constant
-        is added to is mostly a counter.
+        Integers of one digit are told first, for CPython compares them at once: where there are two sides, and where
+        the result is ``counted`` (what a constant is added to is mostly a counter).
         """
-        over, under = result.high > MAX_INTEGER, result.low < -MAX_INTEGER
-        limits = (_ONE_DIGIT, MAX_INTEGER) if counted or (over and under) else (MAX_INTEGER,)
-        sides = []
-        for limit in limits:
-            above, below = self._at.compare(ast.Gt(), value, limit), self._at.compare(ast.Lt(), value, -limit)
-            sides.append(self._at.any([above] * over + [below] * under))
-        return self._at.all(sides)
+        above = self._at.compare(ast.Gt(), value, MAX_INTEGER)
+        low = [self._at.negate(value)] * zero
+        if result.low < -MAX_INTEGER:
+            low.append(self._at.compare(ast.Lt(), value, -MAX_INTEGER))
+        below = self._at.any(low) if low else None
+        if below is not None and result.low < -MAX_INTEGER:
+            near = self._at.compare(ast.Lt(), value, 1 if zero else -_ONE_DIGIT)
+            below = self._at.all([near, below]) if counted or zero or result.high > MAX_INTEGER else below
+        if result.high <= MAX_INTEGER:
+            assert below is not None
+            return below
+        large = self._at.compare(ast.Gt(), value, _ONE_DIGIT)
+        if below is None:
+            return self._at.all([large, above]) if counted else above
+        return self._at.choose([large], above, below)
 
     def _division(self, name: str, values: Sequence[Expr], types: Sequence[Type]) -> Expr:
         a, b = map(self._named, values)
