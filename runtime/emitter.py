@@ -159,6 +159,8 @@ class Emitter(Statements):
 
     def _truth(self, resolved: Resolved) -> Expr:
         """`True` or `False`: whether ``resolved`` is true for a script."""
+        if resolved.op in ("and", "or") and resolved.args:
+            return self._both(resolved, self._truth)
         test = self._test(resolved)
         if isinstance(test, ast.Compare | ast.UnaryOp) or self._facts.of(resolved).only(BOOLEAN):
             return test

@@ -61,6 +61,8 @@ SUBTLE = [
     # what is not evaluated tells nothing
     "(let v (arg 5)) (guard null (list.len v)) (try (list.reduce v (lambda [a x] null) 1) e e)",
     "(let v (arg 5)) (nullish 1 (list.len v)) (try (list.map v (lambda [x] x)) e e)",
+    # `and` and `or` give true or false, whatever is in them
+    "[(and (or 0 (let x 5))) (and (and (if false false))) (or (or 0 null) (and 1 (let y 7))) (and true (not (or 0)))]",
     # integers at the edge of exactness
     "(let x 9007199254740991) (let n 0) (while (< n 3) (seq (set x (+ x 1)) (set n (+ n 1)))) x",
     "(let x -9007199254740991) (for i [1 2 3] (set x (- x 1))) x",
