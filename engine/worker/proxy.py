@@ -8,10 +8,11 @@ each run (see `mintaka.engine.worker.stepping`).
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from mintaka.engine.worker import stepping
+from mintaka.engine.worker.forwards import Entry, Forward
+from mintaka.engine.worker.trees import PLAIN, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,13 @@ class Heavy:
 
     methods: tuple[str, ...]
     rank: int
+    reading: Reading = PLAIN
 
 
 HEAVY: Mapping[str, Heavy] = {
     "text_encoder": Heavy(("__call__",), 0),
     "vae": Heavy(("encode", "decode"), 0),
-    "unet": Heavy(("__call__",), 1),
+    "unet": Heavy(("__call__",), 2),
 }
 """Components of pipelines by attribute. Text and VAE first: a newcomer catches up, a finished picture gets out."""
 
@@ -51,7 +53,9 @@ def _nothing() -> None:
 
 
 def _proxy(module: Any, heavy: Heavy) -> Any:
-    body: dict[str, Any] = {method: _parking(module, method, heavy.rank) for method in heavy.methods}
+    body: dict[str, Any] = {
+        method: _parking(Entry.of(module, method, heavy.reading), heavy.rank) for method in heavy.methods
+    }
     body["to"] = lambda own, *args, **kwargs: own  # no request moves or casts weights that others use
     kind = type(module)
     proxy: Any = object.__new__(type(kind.__name__, (kind,), body))
@@ -59,10 +63,8 @@ def _proxy(module: Any, heavy: Heavy) -> Any:
     return proxy
 
 
-def _parking(module: Any, method: str, rank: int) -> Callable[..., Any]:
-    real = getattr(module, method)
-
+def _parking(entry: Entry, rank: int) -> Callable[..., Any]:
     def park(_own: Any, *args: Any, **kwargs: Any) -> Any:
-        return stepping.call(partial(real, *args, **kwargs), rank)
+        return stepping.call(Forward.of(entry, args, kwargs), rank)
 
     return park

@@ -1,8 +1,11 @@
 """The stepping thread: every request runs in a greenlet and parks wherever it would make the others wait.
 
-There are two ways to park. `call` hands over one run of a heavy module (a UNet step, a VAE decode): the loop does the
+There are two ways to park. `call` hands over one run of a heavy module (a UNet step, a VAE decode): the loop takes the
 lowest rank first, and first come first served within a rank, so requests advance step by step in turn and newcomers
-catch up. `aside` hands over work for a side thread (loading a model, encoding pictures) and parks until it is done.
+catch up. With it run all others that wait for the same module on inputs of the same form, as one batch of as many rows
+as pay (`mintaka.engine.worker.row_limit`): any number of requests share a step, whatever their prompts, schedulers and
+numbers of steps, and join and leave between any two. `aside` hands over work for a side thread (loading a model,
+encoding pictures) and parks until it is done.
 Cancelling and deadlines strike where a request is parked, as an exception in its own greenlet; others do not notice.
 
 Gradient mode is a property of the thread, not of the greenlet, and would leak between requests: the whole loop runs in
@@ -22,6 +25,9 @@ import greenlet  # type: ignore[import-untyped]
 import torch
 
 from mintaka.engine.errors import DeadlineExceeded
+from mintaka.engine.worker.failures import is_out_of_memory
+from mintaka.engine.worker.forwards import Forward, Merger
+from mintaka.engine.worker.row_limit import RowLimits
 
 T = TypeVar("T")
 
@@ -66,17 +72,35 @@ class Call:
     """A parked run of a heavy module."""
 
     request: Request
-    run: Callable[[], Any]
+    forward: Forward
     rank: int
 
 
-def call(run: Callable[[], T], rank: int) -> T:
-    """Park this request until ``run`` has its turn, and give its result. Outside a request it simply runs."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call came to: a value, or what was raised."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the loop has done since it began."""
+
+    calls: int = 0
+    """Calls of heavy modules that were served."""
+    runs: int = 0
+    """Runs that served them; fewer where calls shared a run."""
+
+
+def call(forward: Forward, rank: int) -> Any:
+    """Park this request until ``forward`` has its turn, and give its result. Outside a request it simply runs."""
     request = greenlet.getcurrent()
     if not isinstance(request, Request):
-        return run()
-    request.loop.park(Call(request, run, rank))
-    return cast(T, _switch_away(request))
+        return forward.alone()
+    request.loop.park(Call(request, forward, rank))
+    return _switch_away(request)
 
 
 def aside(work: Callable[[], T], lane: Lane) -> T:
@@ -96,13 +120,16 @@ def _switch_away(request: Request) -> object:
 class SteppingLoop:
     """Runs tickets. `submit`, `cancel` and `stop` may be called from any thread, everything else from the loop's."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, limits: RowLimits | None = None) -> None:
         self._clock = clock
         self._mail: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._calls: list[Call] = []
         self._requests: dict[int, Request] = {}
         self._lanes = {lane: ThreadPoolExecutor(1, f"{lane.value} lane") for lane in Lane}
+        self._merger = Merger()
+        self._limits = limits or RowLimits()
         self._stopped = False
+        self.tally = Tally()
 
     def submit(self, ticket: Ticket) -> None:
         """Take ``ticket`` in; it begins as soon as the module run in progress is over."""
@@ -145,17 +172,49 @@ class SteppingLoop:
 
     def _advance(self) -> None:
         head = min(self._calls, key=lambda parked: parked.rank)
-        self._calls.remove(head)
         deadline = head.request.ticket.deadline
         if deadline is not None and self._clock() > deadline:
+            self._calls.remove(head)
             self._resume(head.request, error=_late())
             return
+        group = self._companions(head)
+        self._calls = [parked for parked in self._calls if parked not in group]
+        for parked, outcome in zip(group, self._run(group), strict=True):
+            self._resume(parked.request, outcome.value, outcome.error)
+
+    def _companions(self, head: Call) -> list[Call]:
+        """``head`` and those that can run with it, in the order they came, as many as pay."""
+        limit, rows, group = self._limits.of(head.forward.kind).rows, head.forward.rows, [head]
+        for parked in self._calls:
+            if parked is not head and parked.forward.key == head.forward.key and rows + parked.forward.rows <= limit:
+                group.append(parked)
+                rows += parked.forward.rows
+        return group
+
+    def _run(self, group: list[Call]) -> list[Outcome]:
+        """Run calls as one. A run that fails is made in parts, so that only whose fault it is fails."""
         try:
-            value = head.run()
+            values = self._timed([parked.forward for parked in group])
         except BaseException as error:
-            self._resume(head.request, error=error)
-        else:
-            self._resume(head.request, value)
+            if len(group) == 1:
+                return [Outcome(error=error)]
+            parts = 2 if is_out_of_memory(error) else len(group)
+            size = -(-len(group) // parts)
+            return [each for start in range(0, len(group), size) for each in self._run(group[start : start + size])]
+        self.tally.calls += len(group)
+        return [Outcome(value) for value in values]
+
+    def _timed(self, forwards: list[Forward]) -> list[Any]:
+        self.tally.runs += 1
+        limit, rows = self._limits.of(forwards[0].kind), sum(each.rows for each in forwards)
+        if not limit.wants(rows):
+            return self._merger.run(forwards)
+        _finish(forwards[0].device)
+        began = time.perf_counter()
+        values = self._merger.run(forwards)
+        _finish(forwards[0].device)
+        limit.record(rows, time.perf_counter() - began)
+        return values
 
     def _begin(self, ticket: Ticket) -> None:
         request = Request(self, ticket)
@@ -197,10 +256,18 @@ class SteppingLoop:
 
     def _end(self, request: Request, result: object, error: BaseException | None) -> None:
         del self._requests[request.ticket.number]
+        if not self._requests:
+            self._merger.forget()
         request.ticket.ended(result, error)
 
     def _stop(self) -> None:
         self._stopped = True
+
+
+def _finish(device: torch.device) -> None:
+    """Wait until an accelerator has done what it was given; a CPU always has."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
 
 
 def _in_inference_mode(work: Callable[[], T]) -> T:

@@ -9,9 +9,28 @@ import pytest
 import torch
 
 from mintaka.engine.errors import DeadlineExceeded
-from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, aside, call
+from mintaka.engine.worker import stepping
+from mintaka.engine.worker.forwards import Entry, Forward
+from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, aside
+from mintaka.engine.worker.trees import PLAIN
 
 End = tuple[int, object, BaseException | None]
+
+
+class Module(torch.nn.Module):
+    """A module that does what it is given."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__()
+        self._work = work
+
+    def forward(self, sample: torch.Tensor) -> object:
+        return self._work()
+
+
+def call(work: Callable[[], object], rank: int) -> object:
+    """Park for the run of a module of its own, which no other call can share."""
+    return stepping.call(Forward.of(Entry.of(Module(work), "__call__", PLAIN), (torch.zeros(1),), {}), rank)
 
 
 class Requests:
