@@ -53,10 +53,13 @@ def choose_model(asked: str | None, restrictions: Restrictions, models: Models, 
     if asked is None and preferred is not None and restrictions.permits("allowed_models", preferred):
         asked = preferred
     if asked is None:
-        able = [each for each in visible(restrictions, models) if inpaints or not each.inpaints]
-        if not able:
+        # Looked at only as far as needed: the metadata chooses a model for each of many capabilities among thousands.
+        able = (each for each in models.list() if inpaints or not each.inpaints)
+        allowed = (each for each in able if restrictions.permits("allowed_models", each.id))
+        first = next(allowed, None)
+        if first is None:
             raise _no_such_model("none of the models that may be used is there", ())
-        return next((each for each in able if each.inpaints), able[0]) if inpaints else able[0]
+        return next((each for each in (first, *allowed) if each.inpaints), first) if inpaints else first
     try:
         return models.get(asked)
     except NoSuchModel:
