@@ -177,7 +177,7 @@ def test_what_a_type_declares_for_editors_has_a_meaning(kind: Any) -> None:
             used = {node.id for node in ast.walk(ast.parse(each.cost, mode="eval")) if isinstance(node, ast.Name)}
             assert used <= named, each.name
         assert each.effects in Effect
-        for name, field in fields.items():
+        for field in fields.values():
             extra = field.json_schema_extra
             assert extra["widget"] is None or extra["widget"] in list(Widget)
             assert extra["phase"] is None or extra["phase"] in list(Phase)
