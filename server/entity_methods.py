@@ -13,7 +13,7 @@ from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.library.entities import Entity
 from mintaka.library.errors import no_such_entity
-from mintaka.runtime.errors import HostFault
+from mintaka.runtime.errors import HostFault, ScriptError
 from mintaka.runtime.values import Value
 from mintaka.server.connection import Caller, Reply
 from mintaka.server.errors import Fault, Kind
@@ -186,7 +186,12 @@ class EntityMethods:
         if create is None:
             return None
         args: list[Value] = [create, "create", {"name": session.principal}]
-        made = await self._scripts.run_op(session, "std.call_method", args, self._present.at())
+        try:
+            made = await self._scripts.run_op(session, "std.call_method", args, self._present.at())
+        except ScriptError as error:
+            if error.kind not in ("no_budget", "denied"):
+                raise
+            return None
         with told():
             assert isinstance(made.value, int)
             self._space.entities.set_player(session.principal, made.value)

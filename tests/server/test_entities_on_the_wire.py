@@ -101,6 +101,13 @@ async def test_who_may_make_no_entity_has_none_and_can_connect_all_the_same(serv
         assert (await client.ask("execute", ["dance"]))["code"] == -32601
 
 
+async def test_who_may_make_no_more_entities_can_connect_as_well(server):
+    async with user(server, ("sys.create", {}, {"uses": 1})) as client:
+        await client.ask("sys.create", {"props": {}})
+        assert await client.ask("execute", ["whoami"]) == {"status": "ok"}
+        assert client.told() == []
+
+
 async def test_a_verb_is_run_wherever_it_is_at_hand_and_its_messages_are_heard(server):
     async with user(server, ("sys.create", {}, {})) as client:
         await client.ask("execute", ["whoami"])
