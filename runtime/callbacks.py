@@ -14,6 +14,8 @@ CPython compiles ``for t in [e]`` to an assignment.
 
 import ast
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import islice
 
 from mintaka.lang.scopes import FunctionScope, Resolved, Variable
 from mintaka.runtime.accesses import Accesses
@@ -98,12 +100,14 @@ class Callbacks(Accesses):
         def turn() -> None:
             self._body(parameters, [self._at.name(item)], body, write)
 
+        before = len(self._homes)
         self._loop(turn, [], item, self._turns(items), within=[body])
+        made = frozenset(islice(self._homes, before, None))
         loop = self._frame.body.pop()
         assert isinstance(loop, ast.For)
         # What a comprehension makes is in no variable until it is done, so it may hold nothing that takes memory.
         light = op == "list.filter" or self._facts.of(body).only(NUMBER | BOOLEAN | NULL)
-        comprehension = self._comprehension(loop, result) if light else None
+        comprehension = self._comprehension(loop, result, made) if light else None
         if comprehension is not None:
             self._do(self._at.assign(result, comprehension))
         else:
@@ -151,8 +155,11 @@ class Callbacks(Accesses):
         self._loop(turn, [], item, self._turns(items), within=[body])
         return self._keep(self._at.name(result))
 
-    def _comprehension(self, loop: ast.For, result: str) -> Expr | None:
-        """The list comprehension that a loop which appends to ``result`` is, or ``None``."""
+    def _comprehension(self, loop: ast.For, result: str, made: AbstractSet[str]) -> Expr | None:
+        """The list comprehension that a loop which appends to ``result`` is, or ``None``.
+
+        ``made`` are the variables of a turn; a comprehension could give values to no others.
+        """
         assert isinstance(loop.target, ast.Tuple)
         item = loop.target.elts[1]
         assert isinstance(item, ast.Name)
@@ -165,7 +172,7 @@ class Callbacks(Accesses):
         own = {"_", item.id, each, *self.helpers.values()}
         clauses = [self._at.clause("_", each, loop.iter)]
         for step in steps:
-            if step is None or not _names(step[1]) <= own:
+            if step is None or step[0] not in made or not _names(step[1]) <= own:
                 return None
             own.add(step[0])
             clauses.append(self._at.clause(step[0], None, self._at.array([step[1]])))

@@ -29,6 +29,10 @@ FIB = "(define fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2)))))"
             [21, 22],
         ),
         ("(let fs []) (for i [1 2] (list.push fs (lambda [] (lambda [] i)))) (list.map fs (lambda [f] ((f))))", [1, 2]),
+        # what a callback in line gives a variable around it stays there
+        ("(let last null) [(list.map [1 2] (lambda [x] (set last 7))) last]", [[7, 7], 7]),
+        ("(let last null) [(list.map [1 2] (lambda [x] (set last (* x 2)))) last]", [[2, 4], 4]),
+        ("(let seen 0) [(list.filter [1 2] (lambda [x] (seq (set seen 5) (> x 1)))) seen]", [[2], 5]),
         # functions see themselves and one another
         (FIB + " (fib 15)", 610),
         ("(let even (lambda [n] (if (== n 0) true (odd (- n 1)))))"
