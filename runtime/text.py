@@ -11,6 +11,9 @@ from mintaka.runtime.values import HostObject, Number, Value
 _PIECE = 1024
 """Items that are paid for at a time: between payments other work may be let on."""
 
+_ITEM = 4
+"""What an item costs beside its text."""
+
 _LEAST = 16
 """What the shortest list costs: lists of lists may be read again and again, as often as there are ways to them."""
 
@@ -28,7 +31,10 @@ def number_text(value: Number) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0:
         return "0"
-    sign, places, exponent = Decimal(repr(value)).as_tuple()
+    shortest = repr(value)
+    if "e" not in shortest:  # from 1e-4 to below 1e16 Python writes the same, but for whole numbers
+        return shortest.removesuffix(".0")
+    sign, places, exponent = Decimal(shortest).as_tuple()
     digits = "".join(map(str, places)).rstrip("0")
     assert isinstance(exponent, int)
     point = len(places) + exponent
@@ -71,11 +77,10 @@ def scalar_text(value: Value) -> str:
 def _list_text(items: list[Value], pieces: list[str], spend: Spend, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise TypeFault("This list is nested too deeply to be written as text, or contains itself.")
-    if len(items) < _LEAST:
-        spend(_LEAST - len(items))
+    spend(max(_LEAST, _ITEM * min(_PIECE, len(items))))
     for index, item in enumerate(items):
-        if not index & _PIECE - 1:
-            spend(min(_PIECE, len(items) - index))
+        if index and not index & _PIECE - 1:
+            spend(_ITEM * min(_PIECE, len(items) - index))
         if index:
             pieces.append(",")
         if isinstance(item, list):

@@ -118,7 +118,7 @@ def _parsed(text: str) -> Number:
 
 
 @op("std.int", label="to integer")
-def to_int(text: str, base: float = 0) -> Number:
+def to_int(run: Run, text: str, base: float = 0) -> Number:
     """The integer a text begins with, in a base from 2 to 36; NaN when it begins with none.
 
     Without a base it is 10, or 16 for what begins with `0x`.
@@ -128,6 +128,12 @@ def to_int(text: str, base: float = 0) -> Number:
     > (int "ff" 16)
     255
     """
+    run.charge(len(text) >> 6)
+    return leading_integer(text, base)
+
+
+def leading_integer(text: str, base: float) -> Number:
+    """What `to_int` gives."""
     radix = (math.trunc(base) + 2**31) % 2**32 - 2**31 if math.isfinite(base) else 0
     rest = text.strip(WHITESPACE)
     negative = rest.startswith("-")
@@ -150,12 +156,18 @@ def to_int(text: str, base: float = 0) -> Number:
 
 
 @op("std.float", label="to decimal number")
-def to_float(text: str) -> Number:
+def to_float(run: Run, text: str) -> Number:
     """The decimal number a text begins with; NaN when it begins with none.
 
     > (float "3.14 or so")
     3.14
     """
+    run.charge(len(text) >> 6)
+    return leading_decimal(text)
+
+
+def leading_decimal(text: str) -> Number:
+    """What `to_float` gives."""
     found = _DECIMAL.match(text.strip(WHITESPACE))
     return number(float(found[0])) if found else math.nan
 

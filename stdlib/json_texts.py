@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from json.encoder import encode_basestring as _quoted
 
 from mintaka.lang.limits import MAX_DEPTH, allow_deep_recursion
 from mintaka.lang.numbers import number
@@ -14,6 +15,9 @@ from mintaka.runtime.text import number_text
 from mintaka.runtime.values import Function, HostObject, Number, Value
 from mintaka.stdlib.objects import ordered
 from mintaka.stdlib.pieces import SLOW_PIECE
+
+_ITEM = 8
+"""Cells that an item costs beside its text."""
 
 _LEAST = 16
 """Cells that the shortest list or object costs: it may be written as often as there are ways to it."""
@@ -29,7 +33,7 @@ def json_parse(run: Run, text: str) -> Value:
     > (json.parse "{\\"width\\": 128}")
     {:width 128}
     """
-    run.charge(len(text) >> 4)
+    run.charge(1 + (len(text) >> 4))
     run.allocate(4 * len(text))
     _refuse_depth(text)
     try:
@@ -95,11 +99,11 @@ def _write(run: Run, value: Value, pieces: list[str], depth: int) -> None:
 def _write_all(
     run: Run, opener: str, items: list[tuple[str, Value]], closer: str, pieces: list[str], depth: int
 ) -> None:
-    run.build(max(_LEAST - len(items), 0))
+    run.build(max(_LEAST, _ITEM * min(SLOW_PIECE, len(items))))
     pieces.append(opener)
     for index, (key, item) in enumerate(items):
-        if not index & SLOW_PIECE - 1:
-            run.build(min(SLOW_PIECE, len(items) - index))
+        if index and not index & SLOW_PIECE - 1:
+            run.build(_ITEM * min(SLOW_PIECE, len(items) - index))
         pieces.append(("," if index else "") + key)
         _write(run, item, pieces, depth + 1)
     pieces.append(closer)
@@ -122,7 +126,3 @@ def _function_text(run: Run, function: Function) -> str:
     names, body = (to_json(arg) for arg in source.args[-2:]) if source is not None else ([], None)
     form = {"args": names, "body": body, "closure": {}, "type": "lambda"}
     return json.dumps(form, ensure_ascii=False, separators=(",", ":"))
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

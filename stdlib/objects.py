@@ -21,6 +21,13 @@ _LAST_INDEX = 2**32 - 2
 Keyed: TypeAlias = dict[str, Value] | list[Value] | HostObject | Function
 """What is an object for ViwoScript where it insists on one."""
 
+_LEAST = 16
+"""Cells that the smallest object costs when all of it is read."""
+_KEY = 9
+"""Cells of an index as a text."""
+_PAIR = 10
+"""Cells of a list of two."""
+
 _MISSING: Value = object()  # type: ignore[assignment]
 """No default was given: every value of a script could be one."""
 
@@ -124,7 +131,9 @@ def obj_entries(run: Run, object_: Value) -> list[Value]:
     > (obj.entries {:width 128 :height 64})
     [["width" 128] ["height" 64]]
     """
-    return [[key, value] for key, value in _entries(run, object_)]
+    entries = _entries(run, object_)
+    run.allocate(_PAIR * len(entries))
+    return [[key, value] for key, value in entries]
 
 
 @op("obj.merge", label="merge")
@@ -219,10 +228,11 @@ def ordered(entries: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
 
 def _entries(run: Run, value: Value) -> list[tuple[str, Value]]:
     if isinstance(value, list | str):
-        run.build(3 * len(value))
+        run.build(_LEAST + 3 * len(value))
+        run.allocate(_KEY * len(value))
         return [(str(index), item) for index, item in enumerate(value)]
     entries = _mapping(value)
-    run.build(3 * len(entries))
+    run.build(_LEAST + 3 * len(entries))
     return list(ordered(entries))
 
 

@@ -21,9 +21,10 @@ RUN = 512
 
 
 class _Price:
-    """The price of comparing: n · bits(n) / 8 units for n items, paid by parts of the work."""
+    """The price of comparing: n · bits(n) / 8 units for n items, paid by parts of the work, and 2 to begin with."""
 
     def __init__(self, run: Run) -> None:
+        run.charge(2)
         self._run = run
         self._eighths = 0
 

@@ -39,7 +39,7 @@ def str_join(run: Run, items: list[Value], separator: str) -> str:
     "1, 2, 3"
     """
     texts: list[str] = []
-    for start, end in pieces(run, len(items), size=SLOW_PIECE):
+    for start, end in pieces(run, len(items), rate=2, size=SLOW_PIECE):
         run.allocate(end - start)
         for item in items[start:end]:
             texts.append("" if item is None else to_text(item, run.build))
@@ -101,7 +101,8 @@ def str_trim(run: Run, text: str) -> str:
     > (str.trim "  a cat ")
     "a cat"
     """
-    _afford(run, len(text))
+    run.charge(len(text) >> 6)
+    run.allocate(len(text))
     return text.strip(WHITESPACE)
 
 
@@ -115,6 +116,7 @@ def str_replace(run: Run, text: str, search: str, replacement: str) -> str:
     if not search:
         _afford(run, len(text) + len(replacement))
         return replacement + text
+    run.charge(len(text) >> 10)
     found = text.count(search)
     _afford(run, len(text) + found * (len(replacement) - len(search)))
     return text.replace(search, replacement)

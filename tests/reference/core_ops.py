@@ -224,7 +224,7 @@ def in_order(run: "Evaluator", items: list[Value], compare: Value = None) -> Val
         raise ArityError("`list.sort` takes a list, or a list and a function that compares two items.")
     count = len(items)
     run.build(count)
-    run.charge(count * count.bit_length() // 8)
+    run.charge(2 + count * count.bit_length() // 8)
     if compare is None:
         return sorted(items, key=lambda value: to_text(value, run.build).encode("utf-16-be"))
 

@@ -14,7 +14,7 @@ from mintaka.runtime.powers import Powers
 from mintaka.runtime.run import Run
 from mintaka.runtime.text import number_text, to_text
 from mintaka.stdlib.calendar import FARTHEST, Fields, fields, iso, parse
-from mintaka.stdlib.core import to_float, to_int
+from mintaka.stdlib.core import leading_decimal, leading_integer
 from mintaka.stdlib.indices import element, position
 from mintaka.stdlib.json_texts import json_parse, json_stringify
 
@@ -42,7 +42,7 @@ def test_a_number_is_written_as_ecmascript_writes_it(value: float, text: str) ->
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_reading_a_written_number_gives_the_number(value: float) -> None:
     assert float(number_text(value)) == value
-    assert to_float(number_text(value)) == value
+    assert leading_decimal(number_text(value)) == value
 
 
 @given(st.integers(-(2**53), 2**53), st.integers(2, 36))
@@ -51,7 +51,7 @@ def test_an_integer_is_read_in_any_base(value: int, base: int) -> None:
     while rest or not digits:
         rest, digit = divmod(rest, base)
         digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    assert to_int(("-" if value < 0 else "") + digits + " !", base) == value
+    assert leading_integer(("-" if value < 0 else "") + digits + " !", base) == value
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_an_integer_is_read_in_any_base(value: int, base: int) -> None:
     [("12px", 10, 12), ("0x1f", 16, 31), ("0x1f", 10, 0), (" +7", 10, 7), ("9" * 5000, 10, math.inf), ("z", 36, 35)],
 )
 def test_what_a_text_begins_with_is_read(text: str, base: int, value: float) -> None:
-    assert to_int(text, base) == value
+    assert leading_integer(text, base) == value
 
 
 @pytest.mark.parametrize(("text", "base"), [("", 10), ("px", 10), ("1", 1), ("1", 37), ("9", 8)])
 def test_what_is_no_integer_is_nan(text: str, base: int) -> None:
-    assert math.isnan(to_int(text, base))
+    assert math.isnan(leading_integer(text, base))
 
 
 def test_lists_are_written_with_commas_and_null_as_nothing() -> None:
