@@ -10,7 +10,7 @@ from mintaka import stdlib
 from mintaka.lang.parser import parse
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import compile_tree
-from mintaka.runtime.errors import Cancelled, HostFault, ScriptError, Thrown
+from mintaka.runtime.errors import Cancelled, DeadlinePassed, HostFault, ScriptError, Thrown
 from mintaka.runtime.execute import Outcome, execute
 from mintaka.runtime.fiber import drive, wait
 from mintaka.runtime.ops import OpTable
@@ -161,6 +161,22 @@ async def test_cancelling_the_task_ends_a_pure_loop(source: str) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '(gate.open "a")',
+        '(try (gate.open "a") e "caught")',
+        '(par.map ["a"] (lambda [x] (gate.open x)))',
+        '(par.all (gate.open "a") (try (while true 1) e 1))',
+    ],
+)
+async def test_the_deadline_strikes_in_calls_of_the_host_and_in_tasks(source: str) -> None:
+    gate = Gate()
+    with pytest.raises(DeadlinePassed):
+        await start(source, gate, deadline_s=0.02)
+    assert gate.cancelled == ["a"]
 
 
 async def test_when_what_is_awaited_is_cancelled_by_others_the_run_ends_as_cancelled() -> None:
