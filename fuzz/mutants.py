@@ -43,6 +43,8 @@ IN_KERNEL = "tests/capabilities/test_kernel.py"
 WRONG = "tests/server/test_wrong_tokens.py"
 WHO = "tests/capabilities/test_who_can_raise_a_limit.py"
 IN_CHAINS = "tests/capabilities/test_chains.py"
+VERBS = "capabilities/entities/value.py"
+IN_ENTITIES = "tests/capabilities/test_entities.py"
 HISTORIES = "tests/capabilities/test_histories.py"
 
 MUTANTS = (
@@ -319,6 +321,34 @@ MUTANTS = (
         "for id in self._ids if",
         "for id in [each.id for each in self.kernel.held(self.holder)] if",
         "tests/capabilities/test_grant_handles_and_words.py::test_a_run_finds_only_what_it_was_granted",
+    ),
+    Mutant(
+        "a verb acts with all that its owner holds",
+        VERBS,
+        "capabilities_kept(entity.own), outer.effects)",
+        "[each.id for each in self.kernel.held(entity.owner)], outer.effects)",
+        f"{IN_ENTITIES}::test_a_deputy_does_not_lend_its_callers_its_own_authority",
+    ),
+    Mutant(
+        "a verb acts with what its caller holds",
+        VERBS,
+        "            hosts={**run.powers.hosts, Grant: grant},\n",
+        "            hosts=run.powers.hosts,\n",
+        f"{IN_ENTITIES}::test_a_verb_acts_with_what_its_entity_keeps_and_not_with_what_its_caller_or_its_owner_holds",
+    ),
+    Mutant(
+        "what an entity keeps is shown to everybody",
+        VERBS,
+        "self._kept if self.itself else _hidden",
+        "self._kept",
+        f"{IN_ENTITIES}::test_what_an_entity_keeps_is_seen_by_its_own_verbs_alone",
+    ),
+    Mutant(
+        "control covers the entities of whoever holds it",
+        "capabilities/entities/space.py",
+        "held.origin == entity.owner",
+        "held.holder == entity.owner",
+        f"{IN_ENTITIES}::test_control_that_was_given_away_still_covers_what_is_its_makers",
     ),
 )
 
