@@ -111,6 +111,8 @@ class Parameter:
     """``inspect.Parameter.empty`` where the value must be given."""
     widget: Widget | None = None
     """The control it is given in, where it is not the usual one of its type."""
+    also: tuple[Any, ...] = ()
+    """Other types it may be of."""
 
     @property
     def required(self) -> bool:
@@ -132,11 +134,11 @@ class Signature:
         hints = get_type_hints(function, include_extras=True)
         parameters, options = [], None
         for each in list(inspect.signature(function).parameters.values())[2:]:
-            kind, help, widget = _taken_apart(hints[each.name])
+            kind, help, widget, also = _taken_apart(hints[each.name])
             if isinstance(kind, type) and issubclass(kind, Options):
                 options = kind
-            elif kind in TYPES:
-                parameters.append(Parameter(each.name, kind, help, each.default, widget))
+            elif {kind, *also} <= set(TYPES):
+                parameters.append(Parameter(each.name, kind, help, each.default, widget, also))
             else:
                 raise TypeError(f"{function.__qualname__}: no script can give `{each.name}` of type {kind}")
         return cls(tuple(parameters), options, hints.get("return"))
@@ -165,15 +167,15 @@ class Signature:
         return ", ".join(names) if names else "nothing"
 
 
-def _taken_apart(hint: Any) -> tuple[Any, str, Widget | None]:
-    """``Annotated[dict[str, Any] | None, "how", Widget.OBJECT]`` as ``dict``, ``how`` and the control."""
+def _taken_apart(hint: Any) -> tuple[Any, str, Widget | None, tuple[Any, ...]]:
+    """``Annotated[dict[str, Any] | None, "how", Widget.OBJECT]`` as ``dict``, ``how``, the control, other types."""
     help, widget = "", None
     if get_origin(hint) is Annotated:
         hint, help, *further = get_args(hint)
         widget = next(iter(further), None)
-    if get_origin(hint) is UnionType:
-        hint = next(each for each in get_args(hint) if each is not NoneType)
-    return get_origin(hint) or hint, help, widget
+    members = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    kind, *also = [get_origin(each) or each for each in members if each is not NoneType]
+    return kind, help, widget, tuple(also)
 
 
 def parse_options(name: str, model: type[Options], given: object) -> Options:
@@ -217,8 +219,11 @@ def _checked(name: str, parameter: Parameter, value: object) -> object:
         return float(value)
     if parameter.type is int and isinstance(value, float) and value.is_integer():
         return int(value)
-    if not isinstance(value, parameter.type) or (isinstance(value, bool) and parameter.type is not bool):
-        raise TypeFault(f"`{parameter.name}` of {name} takes {WORDS[parameter.type]}, not {_kind(value)}")
+    if not isinstance(value, (parameter.type, *parameter.also)) or (
+        isinstance(value, bool) and parameter.type is not bool
+    ):
+        takes = " or ".join(WORDS[each] for each in (parameter.type, *parameter.also))
+        raise TypeFault(f"`{parameter.name}` of {name} takes {takes}, not {_kind(value)}")
     return value
 
 

@@ -189,6 +189,8 @@ _VIWO: Mapping[str, str] = {
 
 
 def _plain(field: Mapping[str, Any]) -> dict[str, Any]:
-    kind = "image" if field["widget"] == "image" else _VIWO[str(field["type"])]
+    type = field["type"]
+    named = _VIWO.get(str(type)) or _VIWO[type[0]]  # of several the first, in which it is usually given
+    kind = "image" if field["widget"] == "image" else named
     told = {"label": field["title"], "type": kind, "description": field["description"]}
     return told | {key: field[key] for key in _SAME if key in field}

@@ -49,7 +49,7 @@ def parameter(given: Parameter, order: int) -> dict[str, Json]:
     told: dict[str, Json] = {
         "title": given.name.replace("_", " ").capitalize(),
         "description": given.help,
-        "type": JSON_TYPES[given.type],
+        "type": [JSON_TYPES[each] for each in (given.type, *given.also)] if given.also else JSON_TYPES[given.type],
         "widget": given.widget or usual(given.type),
         "order": order,
     }

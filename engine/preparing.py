@@ -8,7 +8,7 @@ from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
 from mintaka.engine.messages import MODEL, Files
 from mintaka.engine.models.info import ModelInfo
-from mintaka.engine.requests import Drawing, ImageToImage, Request
+from mintaka.engine.requests import Drawing, ImageToImage, Inpaint, Outpaint, Request
 
 MAX_STEPS = 1000
 MAX_BATCH = 64
@@ -46,6 +46,41 @@ def _image_to_image(request: ImageToImage, models: Models) -> Files:
     read_header(request.image)
     check_strength(request.strength)
     return _drawing(request, models)
+
+
+@prepare.register
+def _inpaint(request: Inpaint, models: Models) -> Files:
+    header = read_header(request.image)
+    _check_same("picture", (header.width, header.height), (request.width, request.height))
+    read_header(request.mask)
+    check_strength(request.strength)
+    _check_pixels("feather", request.feather)
+    _check_pixels("padding", request.padding)
+    return _drawing(request, models)
+
+
+@prepare.register
+def _outpaint(request: Outpaint, models: Models) -> Files:
+    header = read_header(request.image)
+    for name in ("left", "right", "top", "bottom", "overlap"):
+        _check_pixels(name, getattr(request, name))
+    added = (request.left + request.right, request.top + request.bottom)
+    if added == (0, 0):
+        raise Unsupported("nothing is added at any edge of the picture", hint="add some pixels at one of them")
+    larger = (header.width + added[0], header.height + added[1])
+    _check_same("larger picture", larger, (request.width, request.height))
+    check_strength(request.strength)
+    return _drawing(request, models)
+
+
+def _check_same(what: str, size: tuple[int, int], asked: tuple[int, int]) -> None:
+    if size != asked:
+        raise Unsupported(f"the {what} is {size[0]} × {size[1]}, and {asked[0]} × {asked[1]} was asked for")
+
+
+def _check_pixels(name: str, pixels: int) -> None:
+    if not 0 <= pixels <= sizing.MAX_SIDE:
+        raise Unsupported(f"{pixels} px of {name} are out of range; use 0 to {sizing.MAX_SIDE}")
 
 
 def check_strength(strength: float) -> None:

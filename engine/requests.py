@@ -5,6 +5,7 @@ Requests come already permitted and priced; the engine only runs them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -63,7 +64,58 @@ class ImageToImage(Drawing):
     """How much of the picture is made anew, 0 to 1: of ``steps`` the last ``int(steps * strength)`` are run."""
 
 
-REQUESTS: tuple[type[Request], ...] = (TextToImage, ImageToImage)
+class Fill(StrEnum):
+    """What the masked part of a picture is taken to be before it is repainted."""
+
+    ORIGINAL = "original"
+    """What is there."""
+    NOISE = "noise"
+    """Random colours."""
+    BLUR = "blur"
+    """The colours around it, spread into it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inpaint(Drawing):
+    """A part of a picture to be made anew; ``width`` and ``height`` are those of the picture.
+
+    Where the mask is nothing, every pixel of the picture stays as it is.
+    """
+
+    method: ClassVar[str] = "inpaint"
+
+    image: bytes
+    mask: bytes
+    """White is repainted; of a mask that is transparent anywhere, what is opaque. Brought to the picture's size."""
+    strength: float
+    """As in `ImageToImage`, of the masked part."""
+    feather: int
+    """Pixels over which the new fades into the old, inwards from the edge of the mask."""
+    only_masked: bool
+    """Draw only what lies around the mask, as large as the model draws, not the whole picture."""
+    padding: int
+    """Pixels around the mask that are drawn with it, when only that is drawn."""
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outpaint(Drawing):
+    """A picture to be continued beyond its edges; ``width`` and ``height`` are those of the larger one."""
+
+    method: ClassVar[str] = "outpaint"
+
+    image: bytes
+    left: int
+    """Pixels to add at this edge; so are the three that follow."""
+    right: int
+    top: int
+    bottom: int
+    overlap: int
+    """Pixels inside the old edges over which the new fades into the old."""
+    strength: float
+
+
+REQUESTS: tuple[type[Request], ...] = (TextToImage, ImageToImage, Inpaint, Outpaint)
 """Every kind of request."""
 
 

@@ -62,6 +62,17 @@ def plan(model: ModelInfo, width: int, height: int, *, whole: bool = False) -> S
     return SizePlan(drawn, factor, finished, _notes(drawn, factor, finished, whole), whole)
 
 
+def plan_part(model: ModelInfo, width: int, height: int) -> SizePlan:
+    """How ``model`` makes a part of a picture, of ``width`` × ``height``: nothing is cropped, and a part smaller than
+    what the model usually draws is drawn as large as that, for its detail."""
+    usual = model.size[0] * model.size[1]
+    if model.native_size is not None or width * height >= usual:
+        return plan(model, width, height, whole=True)
+    scale = math.sqrt(usual / (width * height))
+    drawn = (_round_near(min(width * scale, MAX_SIDE)), _round_near(min(height * scale, MAX_SIDE)))
+    return SizePlan(drawn, None, (width, height), _notes(drawn, None, (width, height), whole=True), whole=True)
+
+
 def cover(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
     """The largest centred box (left, top, right, bottom) in a picture of ``size`` that has the aspect of ``target``."""
     width, height = size

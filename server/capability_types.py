@@ -49,7 +49,10 @@ def checkable(types: Iterable[CapabilityType]) -> Capabilities:
 
 def _method(type: str, declared: DeclaredMethod) -> Method:
     signature, model = declared.signature, declared.signature.options
-    arguments = [Argument(each.name, _kinds(each.type)) for each in signature.parameters]
+    arguments = [
+        Argument(each.name, frozenset[Kind]().union(*(_kinds(kind) for kind in (each.type, *each.also))))
+        for each in signature.parameters
+    ]
     options: dict[str, Option] = {}
     if model is not None:
         arguments.append(Argument("options", kinds(Kind.OBJECT, Kind.NULL)))

@@ -1,60 +1,68 @@
 """The type ``diffusers.generate``: pictures from words, and from other pictures."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from mintaka.capabilities.arguments import option
 from mintaka.capabilities.diffusion.choosing import choose_size, choose_size_over, find_model, visible, within
-from mintaka.capabilities.diffusion.offer import DrawingOffer, Installed, Snapshot
+from mintaka.capabilities.diffusion.offer import COST, PICTURE, DrawingOffer, DrawingType, Prompt, prompt_and_seed
 from mintaka.capabilities.diffusion.options import (
     STRENGTH,
     DrawingOptions,
     DrawingRestrictions,
     GenerateOptions,
     Sized,
+    Strong,
 )
 from mintaka.capabilities.diffusion.request import Added, Wanted, complete
-from mintaka.capabilities.diffusion.studio import FAILURES, Engine, Studio, refuse_dearer
+from mintaka.capabilities.diffusion.studio import FAILURES, one_or_all, refuse_dearer
 from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.limits import MEGA
-from mintaka.capabilities.offers import Moment, Offer, Offers
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import Effect, Progress, capability, method
-from mintaka.capabilities.sources import Sources
+from mintaka.capabilities.restrictions import Restrictions
 from mintaka.capabilities.use import Use
-from mintaka.capabilities.widgets import Phase, Widget
 from mintaka.engine import schedulers
+from mintaka.engine.models import ModelInfo
 from mintaka.engine.requests import ImageToImage
 from mintaka.runtime.errors import HostFault
-from mintaka.storage.blobs import Blobs
-
-COST = "width * height * num_inference_steps * batch"
-
-Prompt = Annotated[str, "What the picture shows, in words", Widget.PROSE]
 
 
-class ImageToImageOptions(DrawingOptions, Sized):
+class ImageToImageOptions(DrawingOptions, Sized, Strong):
     """How to make a picture from another; it is of that one's size where nothing else is said."""
 
-    strength: float | None = option(
-        label="Strength",
-        help="How much is made anew: 0 keeps the picture, 1 draws it from nothing.",
-        ge=0,
-        le=1,
-        narrowed_by="strength",
-        soft=(0.2, 1),
-        phase=Phase.SAMPLING,
-    )
+
+class GenerateOffer(DrawingOffer):
+    """What the metadata tells of ``diffusers.generate``."""
+
+    methods = ("textToImage", "generate", "imageToImage")
+
+    def own_defaults(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Mapping[str, Json]]:
+        """A picture made over another is of that one's size."""
+        strength = within(STRENGTH, restrictions, "strength")
+        return {"ImageToImageOptions": {"width": None, "height": None, "strength": strength}}
+
+    def examples(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Sequence[str]]:
+        """A call of every method."""
+        said = prompt_and_seed(model, restrictions)
+        calls = {
+            "textToImage": f" {said}",
+            "generate": f" {said}",
+            "imageToImage": f' "{PICTURE}" {said}',
+            "models": "",
+            "schedulers": "",
+            "estimate": f' "textToImage" [{said}]',
+        }
+        return {
+            name: [f'(let draw (get-capability "diffusers.generate"))\n(draw.{name}{given})']
+            for name, given in calls.items()
+        }
 
 
 @capability("diffusers.generate", label="Generate pictures", restrictions=DrawingRestrictions)
-class Generate(Offers):
+class Generate(DrawingType):
     """Make pictures from words, and from other pictures."""
 
-    def __init__(self, engine: Engine, models: Installed, blobs: Blobs) -> None:
-        self._studio = Studio(engine, blobs)
-        self._sources = Sources(blobs)
-        self._models = models
-        self._offered: tuple[Snapshot, DrawingOffer] | None = None
+    offered = GenerateOffer
 
     @method(
         effects=Effect.GPU,
@@ -67,7 +75,7 @@ class Generate(Offers):
     )
     async def text_to_image(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
         """Make a picture of what the prompt says; with a batch above 1, a list of pictures."""
-        return one_or_all(await self._studio.make(use, self._from_words(use, prompt, options)))
+        return one_or_all(await self.studio.make(use, self._from_words(use, prompt, options)))
 
     @method(
         effects=Effect.GPU,
@@ -80,7 +88,7 @@ class Generate(Offers):
     )
     async def generate(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
         """The same as textToImage, under the name some clients know."""
-        return one_or_all(await self._studio.make(use, self._from_words(use, prompt, options)))
+        return one_or_all(await self.studio.make(use, self._from_words(use, prompt, options)))
 
     @method(
         effects=Effect.GPU,
@@ -102,7 +110,7 @@ class Generate(Offers):
 
         At most the whole of the steps is paid; over a picture only the share that `strength` says is run and settled.
         """
-        return one_or_all(await self._studio.make(use, await self._over(use, image, prompt, options)))
+        return one_or_all(await self.studio.make(use, await self._over(use, image, prompt, options)))
 
     @method(effects=Effect.READS, label="Models")
     async def models(self, use: Use) -> list[Json]:
@@ -119,7 +127,7 @@ class Generate(Offers):
                 "scheduler": each.scheduler,
                 "examples": list[Json](each.examples),
             }
-            for each in visible(use.restrictions, self._models)
+            for each in visible(use.restrictions, self.installed)
         ]
 
     @method(effects=Effect.READS, label="Schedulers")
@@ -157,28 +165,21 @@ class Generate(Offers):
             return {"megapixel_steps": cost, "allowed": False, "why": refusal.message}
         return {"megapixel_steps": cost, "allowed": True, "why": None}
 
-    def offer(self, moment: Moment) -> Offer:
-        """What can be drawn with at this moment."""
-        models = moment.of(self._models)
-        if self._offered is None or self._offered[0] is not models:
-            self._offered = models, DrawingOffer(models)
-        return self._offered[1]
-
     # From arguments to what is wanted
 
     async def _wanted(self, use: Use, method: str, *bound: Any) -> Wanted:
         return await self._over(use, *bound) if method == "imageToImage" else self._from_words(use, *bound)
 
     def _from_words(self, use: Use, prompt: str, options: GenerateOptions) -> Wanted:
-        model = find_model(use, options.model_id, self._models)
+        model = find_model(use, options.model_id, self.installed)
         drawn = (options.num_inference_steps or 1) * options.batch
         size = choose_size(options.width, options.height, model.size, use.restrictions, drawn=drawn)
         added = Added(given=[prompt], options={"width": size[0], "height": size[1]})
         return complete(use, prompt, options, model, size, added)
 
     async def _over(self, use: Use, image: ImageArgument, prompt: str, options: ImageToImageOptions) -> Wanted:
-        model = find_model(use, options.model_id, self._models)
-        source = await self._sources.read(use, image, "image")
+        model = find_model(use, options.model_id, self.installed)
+        source = await self.sources.read(use, image, "image")
         drawn = (options.num_inference_steps or 1) * options.batch
         size = choose_size_over(options.width, options.height, source.size, use.restrictions, drawn=drawn)
         strength = within(STRENGTH, use.restrictions, "strength") if options.strength is None else options.strength
@@ -190,8 +191,3 @@ class Generate(Offers):
             strength=strength,
         )
         return complete(use, prompt, options, model, size, added)
-
-
-def one_or_all(images: list[Image]) -> Image | list[Image]:
-    """One picture as it is, several as a list."""
-    return images[0] if len(images) == 1 else images

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from mintaka.capabilities.diffusion.choosing import (
     Models,
@@ -10,16 +10,18 @@ from mintaka.capabilities.diffusion.choosing import (
     choose_scheduler,
     choose_size,
     choose_steps,
-    within,
 )
-from mintaka.capabilities.diffusion.options import STRENGTH
-from mintaka.capabilities.offers import Advice, Choices, Offer
+from mintaka.capabilities.diffusion.studio import Engine, Studio
+from mintaka.capabilities.offers import Advice, Choices, Moment, Offer, Offers
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.restrictions import Restrictions
+from mintaka.capabilities.sources import Sources
+from mintaka.capabilities.widgets import Widget
 from mintaka.engine import schedulers
 from mintaka.engine.errors import EngineError
 from mintaka.engine.models import ModelInfo
 from mintaka.runtime.errors import HostFault
+from mintaka.storage.blobs import Blobs
 
 
 class Snapshot(Models, Protocol):
@@ -42,8 +44,31 @@ class Installed(Models, Protocol):
 SCHEDULERS = Choices("schedulers", {each.name: each.label for each in schedulers.SCHEDULERS.values()})
 
 
+COST = "width * height * num_inference_steps * batch"
+"""What a drawing costs at most."""
+
+Prompt = Annotated[str, "What the picture shows, in words", Widget.PROSE]
+
+PICTURE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEX///8oRtxK2rJaAAAAGklEQV"
+    "R42mNgGJKA////DwwMTDDu8GAMRQAAxtQDLKllrNgAAAAASUVORK5CYII="
+)
+"""For examples: a picture of 64 × 64, a blue square on white."""
+
+MASK = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQAAAACCEkxzAAAAHklEQVR42mNgGFyAkYHhPwMDAyMDE0"
+    "xklIHMGGwAAPa7AUAn7aGOAAAAAElFTkSuQmCC"
+)
+"""For examples: white in the middle of black, 64 × 64."""
+
+
 class DrawingOffer(Offer):
     """Every model and every scheduler; what holds under restrictions follows from the model that is drawn with."""
+
+    methods: ClassVar[Sequence[str]]
+    """Those that draw, and cannot where no model may be used."""
+    inpaints: ClassVar[bool] = False
+    """Whether a model made for inpainting is preferred; others cannot use one."""
 
     def __init__(self, models: Snapshot) -> None:
         self.revision = models.revision
@@ -53,13 +78,21 @@ class DrawingOffer(Offer):
         }
         self._models = models
 
+    def own_defaults(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Mapping[str, Json]]:
+        """Defaults by the class of the options, where they are not those of the model."""
+        return {}
+
+    def examples(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Sequence[str]]:
+        """By method: scripts that call it and are accepted."""
+        return {}
+
     def advice(self, restrictions: Restrictions) -> Advice:
         """Defaults of the model that is used when none is named; where none may be, why nothing can be drawn."""
         try:
-            model = choose_model(None, restrictions, self._models)
+            model = choose_model(None, restrictions, self._models, inpaints=self.inpaints)
             scheduler = choose_scheduler(None, model, restrictions)
         except (HostFault, EngineError) as fault:
-            return Advice(unavailable=dict.fromkeys(("textToImage", "generate", "imageToImage"), fault.message))
+            return Advice(unavailable=dict.fromkeys(self.methods, fault.message))
         width, height = choose_size(None, None, model.size, restrictions)
         defaults: dict[str, Json] = {
             "model_id": model.id,
@@ -70,29 +103,29 @@ class DrawingOffer(Offer):
             "scheduler": scheduler,
             "previews": restrictions.permits("no_preview", True),
         }
-        own: Mapping[str, Mapping[str, Json]] = {
-            "ImageToImageOptions": {
-                "width": None,
-                "height": None,
-                "strength": within(STRENGTH, restrictions, "strength"),
-            }
-        }
-        return Advice(defaults, own, _examples(model, restrictions))
+        return Advice(defaults, self.own_defaults(model, restrictions), self.examples(model, restrictions))
 
 
-def _examples(model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Sequence[str]]:
+class DrawingType(Offers):
+    """The base of the types that draw: the studio, the pictures given and the models there are."""
+
+    offered: ClassVar[type[DrawingOffer]]
+
+    def __init__(self, engine: Engine, models: Installed, blobs: Blobs) -> None:
+        self.studio = Studio(engine, blobs)
+        self.sources = Sources(blobs)
+        self.installed = models
+        self._offer: tuple[Snapshot, DrawingOffer] | None = None
+
+    def offer(self, moment: Moment) -> Offer:
+        """What can be drawn with at this moment."""
+        models = moment.of(self.installed)
+        if self._offer is None or self._offer[0] is not models:
+            self._offer = models, self.offered(models)
+        return self._offer[1]
+
+
+def prompt_and_seed(model: ModelInfo, restrictions: Restrictions) -> str:
+    """A prompt that the model knows and options with a seed that may be used, as a script writes them."""
     prompt = json.dumps(model.examples[0] if model.examples else "a red circle", ensure_ascii=False)
-    seed = (restrictions.get("seed") or (7,))[0]
-    calls = {
-        "textToImage": f" {prompt} {{:seed {seed}}}",
-        "generate": f" {prompt} {{:seed {seed}}}",
-        "imageToImage": f" (draw.textToImage {prompt} {{:seed {seed}}}) {prompt} {{:seed {seed}}}",
-        "models": "",
-        "schedulers": "",
-        "estimate": f' "textToImage" [{prompt} {{:seed {seed}}}]',
-    }
-    return {
-        name: [f'(let draw (get-capability "diffusers.generate"))\n(draw.{name}{given})']
-        for name, given in calls.items()
-        if "draw.textToImage" not in given or restrictions.permits("methods", "textToImage")
-    }
+    return f"{prompt} {{:seed {(restrictions.get('seed') or (7,))[0]}}}"

@@ -80,6 +80,20 @@ class Sized(Options):
     )
 
 
+class Strong(Options):
+    """How much is made anew, of methods that start from a picture."""
+
+    strength: float | None = option(
+        label="Strength",
+        help="How much is made anew: 0 keeps the picture, 1 draws it from nothing.",
+        ge=0,
+        le=1,
+        narrowed_by="strength",
+        soft=(0.2, 1),
+        phase=Phase.SAMPLING,
+    )
+
+
 class DrawingOptions(Options):
     """How to draw. What is left out comes from the model, kept under the capability's ceilings."""
 

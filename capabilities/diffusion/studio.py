@@ -136,3 +136,8 @@ def refuse_dearer(commission: Commission) -> None:
             hint="ask for a smaller picture, fewer steps or a smaller batch, or raise max_compute",
             data={"unit": "compute", "cost": cost / MEGA, "allowed": own},
         )
+
+
+def one_or_all(images: list[Image]) -> Image | list[Image]:
+    """One picture as it is, several as a list."""
+    return images[0] if len(images) == 1 else images

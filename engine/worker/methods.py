@@ -4,7 +4,7 @@ from functools import singledispatch
 
 from mintaka.engine.messages import Files
 from mintaka.engine.requests import Drawing, OnStep, Picture, Request
-from mintaka.engine.worker import drawing
+from mintaka.engine.worker import drawing, inpainting  # noqa: F401 - registers its planners
 from mintaka.engine.worker.loading import Shelf
 
 

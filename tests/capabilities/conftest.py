@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from sqlalchemy import delete
 
 from mintaka.capabilities.diffusion.generate import Generate
+from mintaka.capabilities.diffusion.inpaint import Repaint
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
@@ -124,6 +125,6 @@ def database(migrated: Database) -> Database:
 @pytest.fixture
 def world(tmp_path: Path, models: ModelFolder, database: Database) -> World:
     engine, blobs, clock, bits = Crayon(), Blobs(tmp_path / "blobs"), Clock(), Random(7)
-    registry = Registry([Mint(), Generate(engine, models, blobs)])
+    registry = Registry([Mint(), Generate(engine, models, blobs), Repaint(engine, models, blobs)])
     kernel = Kernel(database, registry, clock=clock, token_bytes=bits.randbytes, key=bytes(range(32)))
     return World(database, kernel, engine, blobs, clock)

@@ -37,7 +37,7 @@ def root(world: Any, type: str = GENERATE, holder: str = "ann") -> str:
 
 def test_the_owner_gets_one_root_of_each_type_and_no_second_when_the_server_starts_again(world: Any) -> None:
     first = world.kernel.bootstrap("ann")
-    assert sorted(each.type for each in first) == [GENERATE, "sys.mint"]
+    assert sorted(each.type for each in first) == [GENERATE, "diffusers.inpaint", "sys.mint"]
     assert {each.id for each in world.kernel.bootstrap("ann")} == {each.id for each in first}
     assert all(each.restrictions.to_json() == {} and each.left == {} for each in first)
 

@@ -106,7 +106,8 @@ async def test_what_is_missing_or_narrower_says_why(world: Any) -> None:
     assert options(told)["previews"]["narrowed"]["why"] == "`no_preview` forbids it"
     assert "narrowed" not in options(told)["height"]
     assert told["missing"] == [
-        {"type": "sys.mint", "label": "Mint capabilities", "why": "you hold no sys.mint; who holds one can share it"}
+        {"type": type, "label": label, "why": f"you hold no {type}; who holds one can share it"}
+        for type, label in (("sys.mint", "Mint capabilities"), ("diffusers.inpaint", "Repaint pictures"))
     ]
 
 

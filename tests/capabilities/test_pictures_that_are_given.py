@@ -133,7 +133,7 @@ async def test_only_the_steps_that_are_run_are_paid(world: Any) -> None:
 
 async def test_a_strength_beyond_the_restriction_is_refused_and_the_default_keeps_within(world: Any) -> None:
     cap = world.narrow(world.root(), {"strength": [0.1, 0.5]})
-    with pytest.raises(ScriptError, match="`strength` of this .* allows 0.1 to 0.5, and 0.6 was"):
+    with pytest.raises(ScriptError, match=r"`strength` of this .* allows 0.1 to 0.5, and 0.6 was"):
         await over(world, cap, BARE, strength=0.6)
     await over(world, cap, BARE)
     assert world.engine.asked[-1].strength == 0.5

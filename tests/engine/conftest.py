@@ -57,6 +57,22 @@ def spoil(model: Path) -> None:
     save_file(weights, file)
 
 
+def widen(model: Path) -> None:
+    """Make the model one for inpainting: its UNet takes the mask and what it leaves, with random weights."""
+    (model / "unet").unlink()
+    shutil.copytree(STARTER / "unet", model / "unet")
+    config = json.loads((model / "unet" / "config.json").read_text())
+    (model / "unet" / "config.json").write_text(json.dumps({**config, "in_channels": 9}))
+    file = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(file)
+    first = weights["conv_in.weight"]
+    more = np.random.default_rng(1).normal(0, 0.05, (first.shape[0], 5, *first.shape[2:])).astype(first.dtype)
+    weights["conv_in.weight"] = np.concatenate([first, more], axis=1)
+    save_file(weights, file)
+    index = json.loads((model / "model_index.json").read_text())
+    (model / "model_index.json").write_text(json.dumps({**index, "_class_name": "StableDiffusionInpaintPipeline"}))
+
+
 def write_upscaler(file: Path, factor: int) -> None:
     """An SRVGGNetCompact of zeros: what it adds to its nearest-neighbour base is nothing."""
     features = 4
@@ -81,6 +97,7 @@ def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_upscaler(root / "enlarging" / "enlarge.safetensors", 4)
     sidecar = {**SIDECAR, "id": "enlarging", "enlarge": {"file": "enlarge.safetensors", "factor": 4}}
     (root / "enlarging" / "mintaka.json").write_text(json.dumps(sidecar))
+    widen(make_model(root / "nine", id="nine"))
     spoil(make_model(root / "spoilt", id="spoilt"))
     pickled = make_model(root / "pickled", id="pickled")
     (pickled / "unet").unlink()

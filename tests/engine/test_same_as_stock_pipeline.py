@@ -12,8 +12,15 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from mintaka.engine.requests import ImageToImage, Request, TextToImage
+from mintaka.engine.requests import Fill, ImageToImage, Inpaint, Request, TextToImage
 from mintaka.engine.supervisor import Engine
+from tests.engine.conftest import png
+
+MASK = np.zeros((64, 64), np.uint8)
+MASK[16:48, 8:40] = 255
+"""Along the cells of the latents, so that both repaint the same."""
+
+WHOLE = {"feather": 0, "only_masked": False, "padding": 0, "fill": Fill.ORIGINAL}
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -28,7 +35,10 @@ torch.set_num_threads(1)
 folder, image, pictures = sys.argv[1], Image.open(sys.argv[2]), {}
 base = diffusers.StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
 over = diffusers.StableDiffusionImg2ImgPipeline(**base.components, requires_safety_checker=False)
-for pipeline in (base, over):
+into = diffusers.StableDiffusionInpaintPipeline(**base.components, requires_safety_checker=False)
+nine = diffusers.StableDiffusionInpaintPipeline.from_pretrained(sys.argv[4], dtype=torch.float32)
+mask = Image.open(sys.argv[5])
+for pipeline in (base, over, into, nine):
     pipeline.set_progress_bar_config(disable=True)
 
 def draw(pipeline, **arguments):
@@ -48,6 +58,10 @@ for name, kind, options in [
     pictures[f"text {name}"] = draw(base, width=64, height=64)
     over.scheduler = getattr(diffusers, kind).from_config(config, **options)
     pictures[f"image {name}"] = draw(over, image=image, strength=0.6)
+    for kind_of, pipeline in (("part", into), ("nine", nine)):
+        pipeline.scheduler = getattr(diffusers, kind).from_config(config, **options)
+        pictures[f"{kind_of} {name}"] = draw(
+            pipeline, image=image, mask_image=mask, strength=0.6, width=64, height=64)
 np.savez(sys.argv[3], **pictures)
 """
 
@@ -59,7 +73,9 @@ async def stock(
     """Pictures of the stock pipelines, each drawn alone in another process."""
     folder = tmp_path_factory.mktemp("stock")
     (folder / "photograph.png").write_bytes(photograph)
-    arguments = [model_folders / "tiny", folder / "photograph.png", folder / "stock.npz"]
+    (folder / "mask.png").write_bytes(png(MASK))
+    files = [folder / "photograph.png", folder / "stock.npz", model_folders / "nine", folder / "mask.png"]
+    arguments = [model_folders / "tiny", *files]
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", STOCK, *arguments], check=True, capture_output=True)
     with np.load(folder / "stock.npz") as pictures:
         return dict(pictures)
@@ -73,12 +89,22 @@ async def test_pictures_of_requests_run_together_equal_those_of_stock_pipelines_
         shared = {"negative_prompt": "blue", "steps": 4, "guidance_scale": 3.0, "seed": 11, "scheduler": scheduler}
         if kind == "text":
             return ask(**shared, previews=True)
-        return ask(ImageToImage, **shared, previews=True, image=photograph, strength=0.6)
+        shared |= {"previews": True, "image": photograph, "strength": 0.6}
+        if kind == "image":
+            return ask(ImageToImage, **shared)
+        model = "nine" if kind == "nine" else "tiny"
+        return ask(Inpaint, **shared, model=model, mask=png(MASK), **WHOLE)
 
     drawn = await asyncio.gather(*(engine.run(request(name), lambda step: None) for name in stock))
     for name, [picture] in zip(stock, drawn, strict=True):
         mine = np.asarray(Image.open(io.BytesIO(picture.data)))
-        assert np.abs(mine.astype(int) - stock[name]).max() <= 1, name
+        if name.startswith(("part", "nine")):  # what the mask leaves out is the picture's own
+            original = np.asarray(Image.open(io.BytesIO(photograph)))
+            assert np.array_equal(mine[MASK == 0], original[MASK == 0]), name
+            mine, theirs = mine[MASK > 0], stock[name][MASK > 0]
+        else:
+            theirs = stock[name]
+        assert np.abs(mine.astype(int) - theirs).max() <= 1, name
     # The comparison can fail: schedulers and pipelines differ from one another by far more.
     assert np.abs(stock["text ddim"].astype(int) - stock["text euler_a"]).max() > 20
     assert np.abs(stock["image ddim"].astype(int) - stock["text ddim"]).max() > 20
