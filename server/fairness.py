@@ -6,6 +6,7 @@ given to everybody who waits, and the cost is taken from them. What a script wil
 it is taken for what that principal's jobs did cost of late, and put right when the job has ended.
 """
 
+from bisect import insort
 from dataclasses import dataclass, field
 
 USUAL = 1.0
@@ -41,8 +42,7 @@ class FairQueue:
         if principal not in self._lines and len(self._lines) >= MOST_IDLE:
             self._forget_idle()
         line = self._lines.setdefault(principal, _Line())
-        line.jobs.append((-priority, self._arrivals, id))
-        line.jobs.sort()
+        insort(line.jobs, (-priority, self._arrivals, id))
 
     def remove(self, id: str) -> None:
         """Job ``id`` waits no longer, if it did."""
