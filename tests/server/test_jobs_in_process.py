@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from mintaka.runtime.budget import Used
 from mintaka.runtime.errors import HostFault
@@ -19,7 +19,7 @@ from mintaka.server.settings import Limits
 from mintaka.storage.database import Database
 from mintaka.storage.errors import StorageFull
 from mintaka.storage.jobs import JobState, Request, SavedJobs
-from mintaka.storage.schema import principal
+from mintaka.storage.schema import metadata, principal
 
 
 class Silent:
@@ -57,13 +57,21 @@ class Runner:
         return self.costs.get(id, 0.0)
 
 
-@pytest.fixture
-def database():
+@pytest.fixture(scope="module")
+def migrated():
+    """One database for all tests: to migrate one anew for each would take longer than the tests."""
     database = Database("sqlite://")
-    with database.write() as tx:
-        tx.execute(insert(principal), [{"name": name, "created": 1.0} for name in ("owner", "guest")])
     yield database
     database.close()
+
+
+@pytest.fixture
+def database(migrated):
+    with migrated.write() as tx:
+        for table in reversed(metadata.sorted_tables):
+            tx.execute(delete(table))
+        tx.execute(insert(principal), [{"name": name, "created": 1.0} for name in ("owner", "guest")])
+    return migrated
 
 
 class World:
