@@ -8,11 +8,13 @@ from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
 from mintaka.engine.messages import MODEL, Files
 from mintaka.engine.models.info import ModelInfo
-from mintaka.engine.requests import Drawing, ImageToImage, Inpaint, Outpaint, Request
+from mintaka.engine.requests import Drawing, ImageToImage, Inpaint, Outpaint, Request, Resample
 
 MAX_STEPS = 1000
 MAX_BATCH = 64
 MAX_GUIDANCE = 100.0
+MIN_FACTOR = 2
+MAX_FACTOR = 8
 
 
 class Models(Protocol):
@@ -71,6 +73,27 @@ def _outpaint(request: Outpaint, models: Models) -> Files:
     _check_same("larger picture", larger, (request.width, request.height))
     check_strength(request.strength)
     return _drawing(request, models)
+
+
+@prepare.register
+def _resample(request: Resample, models: Models) -> Files:
+    check_enlarged(request.image, request.factor)
+    return {}
+
+
+def check_enlarged(image: bytes, factor: int) -> tuple[int, int]:
+    """The size of ``image`` made ``factor`` times as wide and high. Raises BadImage, Unsupported."""
+    header = read_header(image)
+    if not MIN_FACTOR <= factor <= MAX_FACTOR:
+        raise Unsupported(f"a factor of {factor} is out of range; use {MIN_FACTOR} to {MAX_FACTOR}")
+    size = (header.width * factor, header.height * factor)
+    if max(size) > sizing.MAX_SIDE:
+        raise Unsupported(
+            f"{header.width} × {header.height} made {factor} times as large is {size[0]} × {size[1]}; "
+            f"a side may have at most {sizing.MAX_SIDE} pixels",
+            hint="use a smaller factor or a smaller picture",
+        )
+    return size
 
 
 def _check_same(what: str, size: tuple[int, int], asked: tuple[int, int]) -> None:

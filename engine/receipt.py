@@ -79,6 +79,20 @@ def text_chunks(
     }
 
 
+def plain_chunks(request: Request, notes: tuple[str, ...], finished: tuple[int, int]) -> dict[str, str]:
+    """The text chunks of a picture that was made of another and not drawn."""
+    record = {
+        "format": FORMAT,
+        "method": request.method,
+        "width": finished[0],
+        "height": finished[1],
+        **own_facts(request),
+        "notes": list(notes),
+        "versions": {name: _version(name) for name in ("mintaka", "torch")},
+    }
+    return {"mintaka": json.dumps(record, ensure_ascii=False)}
+
+
 def own_facts(request: Request) -> dict[str, object]:
     """What a kind of request has beside what all drawings have, pictures as the SHA-256 of their bytes."""
     shared = {field.name for field in fields(Drawing)}

@@ -115,7 +115,31 @@ class Outpaint(Drawing):
     strength: float
 
 
-REQUESTS: tuple[type[Request], ...] = (TextToImage, ImageToImage, Inpaint, Outpaint)
+class Interpolation(StrEnum):
+    """How pixels between those of a picture are computed."""
+
+    LANCZOS = "lanczos"
+    """Sharpest; windowed sinc over 6 × 6 pixels."""
+    BICUBIC = "bicubic"
+    BILINEAR = "bilinear"
+    NEAREST = "nearest"
+    """Every pixel a square of its one colour, as pixel art wants it."""
+    AREA = "area"
+    """The mean of what a pixel covers; the colours stay those of the picture, blended only where pixels straddle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resample(Request):
+    """A picture to be enlarged by arithmetic alone."""
+
+    method: ClassVar[str] = "resample"
+
+    image: bytes
+    factor: int
+    interpolation: Interpolation
+
+
+REQUESTS: tuple[type[Request], ...] = (TextToImage, ImageToImage, Inpaint, Outpaint, Resample)
 """Every kind of request."""
 
 

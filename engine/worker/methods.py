@@ -3,8 +3,8 @@
 from functools import singledispatch
 
 from mintaka.engine.messages import Files
-from mintaka.engine.requests import Drawing, OnStep, Picture, Request
-from mintaka.engine.worker import drawing, inpainting  # noqa: F401 - registers its planners
+from mintaka.engine.requests import Drawing, OnStep, Picture, Request, Resample
+from mintaka.engine.worker import drawing, enlarging, inpainting  # noqa: F401 - registers its planners
 from mintaka.engine.worker.loading import Shelf
 
 
@@ -17,3 +17,8 @@ def run(request: Request, files: Files, shelf: Shelf, on_step: OnStep) -> list[P
 @run.register
 def _drawing(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     return drawing.draw(request, files, shelf, on_step)
+
+
+@run.register
+def _resample(request: Resample, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    return enlarging.resample(request, on_step)

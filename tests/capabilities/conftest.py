@@ -15,14 +15,16 @@ from sqlalchemy import delete
 
 from mintaka.capabilities.diffusion.generate import Generate
 from mintaka.capabilities.diffusion.inpaint import Repaint
+from mintaka.capabilities.diffusion.upscale import Upscale
 from mintaka.capabilities.grant import Grant
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
+from mintaka.engine.headers import read_header
 from mintaka.engine.models import ModelFolder
-from mintaka.engine.requests import OnStep, Picture, Step, steps_run
+from mintaka.engine.requests import Drawing, OnStep, Picture, Step, steps_run
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.run import Run
@@ -50,11 +52,19 @@ class Crayon:
 
     async def run(self, request: Any, on_step: OnStep) -> list[Picture]:
         self.asked.append(request)
+        if not isinstance(request, Drawing):
+            return [self._enlarge(request)]
         steps = steps_run(request.steps, getattr(request, "strength", 1))
         for step in range(1, steps + 1):
             self.before_step(step)
             on_step(Step(step, steps, b"RIFF" if request.previews else None))
         return [self._draw(request, request.seed + number) for number in range(request.batch)]
+
+    def _enlarge(self, request: Any) -> Picture:
+        header = read_header(request.image)
+        size, out = (header.width * request.factor, header.height * request.factor), io.BytesIO()
+        Pillow.new("RGB", size).save(out, "PNG")
+        return Picture(out.getvalue(), *size, None)
 
     def _draw(self, request: Any, seed: int) -> Picture:
         out = io.BytesIO()
@@ -125,6 +135,7 @@ def database(migrated: Database) -> Database:
 @pytest.fixture
 def world(tmp_path: Path, models: ModelFolder, database: Database) -> World:
     engine, blobs, clock, bits = Crayon(), Blobs(tmp_path / "blobs"), Clock(), Random(7)
-    registry = Registry([Mint(), Generate(engine, models, blobs), Repaint(engine, models, blobs)])
+    drawing = (Generate, Repaint, Upscale)
+    registry = Registry([Mint(), *(each(engine, models, blobs) for each in drawing)])
     kernel = Kernel(database, registry, clock=clock, token_bytes=bits.randbytes, key=bytes(range(32)))
     return World(database, kernel, engine, blobs, clock)

@@ -107,7 +107,11 @@ async def test_what_is_missing_or_narrower_says_why(world: Any) -> None:
     assert "narrowed" not in options(told)["height"]
     assert told["missing"] == [
         {"type": type, "label": label, "why": f"you hold no {type}; who holds one can share it"}
-        for type, label in (("sys.mint", "Mint capabilities"), ("diffusers.inpaint", "Repaint pictures"))
+        for type, label in (
+            ("sys.mint", "Mint capabilities"),
+            ("diffusers.inpaint", "Repaint pictures"),
+            ("diffusers.upscale", "Enlarge pictures"),
+        )
     ]
 
 

@@ -1,0 +1,59 @@
+"""The type ``diffusers.upscale``: what its methods ask of the engine, and what they refuse."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from mintaka.capabilities.metadata import Metadata
+from mintaka.engine.requests import Interpolation, Resample
+from mintaka.runtime.errors import HostFault
+from tests.capabilities.test_repainting import picture
+from tests.capabilities.test_scripts_that_hold_capabilities import run
+
+
+async def test_enlarging_by_arithmetic_asks_for_what_the_front_end_says(world: Any) -> None:
+    cap = world.root("diffusers.upscale")
+    image = await cap.call(world.run(), "upscaleTraditional", [picture(), {"factor": 4.0, "method": "nearest"}])
+    asked = world.engine.asked[-1]
+    assert isinstance(asked, Resample)
+    assert (asked.image, asked.factor, asked.interpolation) == (base64.b64decode(picture()), 4, Interpolation.NEAREST)
+    assert (image.width, image.height, image.seed) == (192, 128, None)
+    made = (await image.call(world.run(), "metadata", []))["made_with"]
+    assert (made["method"], made["args"][1]) == ("upscaleTraditional", {"method": "nearest", "factor": 4})
+
+
+async def test_a_picture_enlarged_by_arithmetic_costs_its_pixels_once(world: Any) -> None:
+    cap = world.narrow(world.root("diffusers.upscale"), None, {"compute": 0.0123})
+    await cap.call(world.run(), "upscaleTraditional", [picture()])
+    [left] = [each["left"] for each in Metadata(world.kernel.registry).listing([cap.describe()])]
+    assert left["compute"] == pytest.approx(0.0123 - 96 * 64 / 1e6)
+    with pytest.raises(HostFault, match=r"this costs 0\.024576 megapixel-steps"):
+        await cap.call(world.run(), "upscaleTraditional", [picture(), {"factor": 4}])
+
+
+@pytest.mark.parametrize(
+    ("restrictions", "options", "said"),
+    [
+        ({"max_factor": 2}, {"factor": 4}, "`max_factor`"),
+        ({"max_width": 95}, {}, "`max_width`"),
+        ({"max_compute": 0.006}, {}, "`max_compute`"),
+        (None, {"method": "cubist"}, "there is no `method` “cubist”; there are lanczos, bicubic"),
+        (None, {"factor": 9}, "option `factor` of diffusers.upscale.upscaleTraditional must be from 2 to 8 times"),
+    ],
+)
+async def test_what_is_too_large_or_unknown_is_refused_in_words(
+    world: Any, restrictions: object, options: object, said: str
+) -> None:
+    cap = world.narrow(world.root("diffusers.upscale"), restrictions)
+    with pytest.raises(HostFault, match=said):
+        await cap.call(world.run(), "upscaleTraditional", [picture(), options])
+    assert world.engine.asked == []
+
+
+async def test_every_example_runs_as_it_stands(world: Any) -> None:
+    cap = world.root("diffusers.upscale")
+    [told] = Metadata(world.kernel.registry).listing([cap.describe()])
+    for each in told["methods"]:
+        [example] = each["examples"]
+        assert await run(world, example, cap) is not None
