@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Self, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.config import JsonDict
@@ -208,7 +208,9 @@ def extra(field: FieldInfo, key: str) -> Any:
 
 def field_type(field: FieldInfo) -> type:
     """The type of a field, without the ``None`` that stands for leaving it out."""
-    members = get_args(field.annotation) or (field.annotation,)
+    annotation = field.annotation
+    members = get_args(annotation) if get_origin(annotation) in (UnionType, Union) else (annotation,)
+    members = tuple(get_origin(each) or each for each in members)
     return next(kind for kind in TYPES if kind in members)
 
 

@@ -55,10 +55,15 @@ def start_from(message: Message) -> Start:
 
 
 Files = Mapping[str, Path]
-"""The files and folders a request needs, by what they are to it: `MODEL`."""
+"""The files and folders a request needs, by what they are to it: `MODEL`, `controlnet_role`."""
 
 MODEL = "model"
 """The folder of the model that draws."""
+
+
+def controlnet_role(number: int) -> str:
+    """The folder of the ControlNet that reads control ``number`` of a request, counted from 0."""
+    return f"controlnet {number}"
 
 
 @functools.cache

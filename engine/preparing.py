@@ -4,17 +4,31 @@ from functools import singledispatch
 from typing import Protocol
 
 from mintaka.engine import schedulers, sizing
+from mintaka.engine.controls import ABOUT, ControlType
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
-from mintaka.engine.messages import MODEL, Files
+from mintaka.engine.messages import MODEL, Files, controlnet_role
+from mintaka.engine.models.controlnets import ControlNetInfo, misfit
 from mintaka.engine.models.info import ModelInfo
-from mintaka.engine.requests import Drawing, ImageToImage, Inpaint, Outpaint, Request, Resample
+from mintaka.engine.requests import (
+    Control,
+    Controlled,
+    Drawing,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Preprocess,
+    Request,
+    Resample,
+)
 
 MAX_STEPS = 1000
 MAX_BATCH = 64
 MAX_GUIDANCE = 100.0
 MIN_FACTOR = 2
 MAX_FACTOR = 8
+MAX_CONTROLS = 8
+MAX_CONTROL_STRENGTH = 2.0
 
 
 class Models(Protocol):
@@ -22,6 +36,10 @@ class Models(Protocol):
 
     def get(self, model_id: str) -> ModelInfo:
         """The model of that id. Raises NoSuchModel, BadModel."""
+        ...
+
+    def controlnet(self, controlnet_id: str) -> ControlNetInfo:
+        """The ControlNet of that id. Raises NoSuchModel, BadModel."""
         ...
 
 
@@ -94,6 +112,59 @@ def check_enlarged(image: bytes, factor: int) -> tuple[int, int]:
             hint="use a smaller factor or a smaller picture",
         )
     return size
+
+
+@prepare.register
+def _controlled(request: Controlled, models: Models) -> Files:
+    files = dict(_drawing(request, models))
+    if not 1 <= len(request.controls) <= MAX_CONTROLS:
+        raise Unsupported(f"{len(request.controls)} controls are out of range; give 1 to {MAX_CONTROLS}")
+    model = models.get(request.model)
+    for number, control in enumerate(request.controls):
+        read_header(control.image)
+        _check_control(control)
+        if control.preprocess is not None:
+            check_preprocessor(control.preprocess)
+        controlnet = models.controlnet(control.controlnet)
+        if (why := misfit(controlnet, model)) is not None:
+            raise Unsupported(
+                f"the ControlNet {controlnet.id} cannot steer the model {model.id}: {why}",
+                hint="use a ControlNet that was made for a model like this one",
+            )
+        files[controlnet_role(number)] = controlnet.path
+    return files
+
+
+@prepare.register
+def _preprocess(request: Preprocess, models: Models) -> Files:
+    read_header(request.image)
+    check_preprocessor(request.control_type)
+    for side in (request.width, request.height):
+        if not sizing.MIN_SIDE <= side <= sizing.MAX_SIDE:
+            raise Unsupported(
+                f"a picture cannot be looked at {request.width} × {request.height}; "
+                f"each side may have {sizing.MIN_SIDE} to {sizing.MAX_SIDE} pixels"
+            )
+    return {}
+
+
+def check_preprocessor(kind: ControlType) -> None:
+    """Refuse a kind of control picture that is not made here: Unsupported says what is missing."""
+    missing = ABOUT[kind].missing
+    if missing is not None:
+        raise Unsupported(f"control pictures of type {kind} cannot be made: {missing}", hint="set preprocess to false")
+
+
+def _check_control(control: Control) -> None:
+    if not 0 <= control.strength <= MAX_CONTROL_STRENGTH:
+        raise Unsupported(
+            f"a strength of {control.strength:g} is out of range; a control takes 0 to {MAX_CONTROL_STRENGTH:g}"
+        )
+    if not 0 <= control.start < control.end <= 1:
+        raise Unsupported(
+            f"a control from {control.start:g} to {control.end:g} steers nothing",
+            hint="start before the end, both between 0 and 1",
+        )
 
 
 def _check_same(what: str, size: tuple[int, int], asked: tuple[int, int]) -> None:

@@ -7,7 +7,7 @@ equal bytes.
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import metadata
 
 from mintaka.engine.requests import Drawing, Request
@@ -95,11 +95,19 @@ def plain_chunks(request: Request, notes: tuple[str, ...], finished: tuple[int, 
 
 def own_facts(request: Request) -> dict[str, object]:
     """What a kind of request has beside what all drawings have, pictures as the SHA-256 of their bytes."""
-    shared = {field.name for field in fields(Drawing)}
+    shared = {field.name for field in fields(Drawing if isinstance(request, Drawing) else Request)}
     own = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in shared}
-    return {
-        name: hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value for name, value in own.items()
-    }
+    return {name: _told(value) for name, value in own.items()}
+
+
+def _told(value: object) -> object:
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    if isinstance(value, tuple):
+        return [_told(each) for each in value]
+    if is_dataclass(value):
+        return {field.name: _told(getattr(value, field.name)) for field in fields(value)}
+    return value
 
 
 def _version(name: str) -> str:

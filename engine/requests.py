@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from mintaka.engine.controls import ControlType, PreprocessOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -139,7 +141,45 @@ class Resample(Request):
     interpolation: Interpolation
 
 
-REQUESTS: tuple[type[Request], ...] = (TextToImage, ImageToImage, Inpaint, Outpaint, Resample)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A picture that steers a drawing, and the ControlNet that reads it."""
+
+    controlnet: str
+    image: bytes
+    strength: float = 1.0
+    """How much it steers, 0 to 2."""
+    start: float = 0.0
+    """From which fraction of the steps on; ``end``: up to which."""
+    end: float = 1.0
+    preprocess: ControlType | None = None
+    """What is made of ``image`` first; ``None``: it is the control picture itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controlled(Drawing):
+    """A picture to be made from words, steered by other pictures, which are brought to the size of the new one."""
+
+    method: ClassVar[str] = "controlled"
+
+    controls: tuple[Control, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocess(Request):
+    """A control picture to be made from another picture, as large as that."""
+
+    method: ClassVar[str] = "preprocess"
+
+    image: bytes
+    control_type: ControlType
+    width: int
+    """At which size it is looked at: that which a model draws at."""
+    height: int
+    options: PreprocessOptions
+
+
+REQUESTS: tuple[type[Request], ...] = (TextToImage, ImageToImage, Inpaint, Outpaint, Resample, Controlled, Preprocess)
 """Every kind of request."""
 
 

@@ -1,9 +1,11 @@
 """The type ``diffusers.generate``: pictures from words, and from other pictures."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from mintaka.capabilities.diffusion.choosing import choose_size, choose_size_over, find_model, visible, within
+from mintaka.capabilities.diffusion.estimate import estimate
 from mintaka.capabilities.diffusion.offer import COST, PICTURE, DrawingOffer, DrawingType, Prompt, prompt_and_seed
 from mintaka.capabilities.diffusion.options import (
     STRENGTH,
@@ -14,9 +16,8 @@ from mintaka.capabilities.diffusion.options import (
     Strong,
 )
 from mintaka.capabilities.diffusion.request import Added, Wanted, complete
-from mintaka.capabilities.diffusion.studio import FAILURES, one_or_all, refuse_dearer
+from mintaka.capabilities.diffusion.studio import FAILURES, one_or_all
 from mintaka.capabilities.images import Image, ImageArgument
-from mintaka.capabilities.limits import MEGA
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import Effect, Progress, capability, method
 from mintaka.capabilities.restrictions import Restrictions
@@ -24,7 +25,6 @@ from mintaka.capabilities.use import Use
 from mintaka.engine import schedulers
 from mintaka.engine.models import ModelInfo
 from mintaka.engine.requests import ImageToImage
-from mintaka.runtime.errors import HostFault
 
 
 class ImageToImageOptions(DrawingOptions, Sized, Strong):
@@ -150,20 +150,7 @@ class Generate(DrawingType):
 
         The call is the method's name and a list of its arguments: `(draw.estimate "textToImage" ["a cat" {:batch 4}])`.
         """
-        declared = use.kernel.registry.get(use.held.type).method(method)
-        bound = declared.signature.bind(f"{use.held.type}.{method}", args)
-        cost: float | None = None if declared.effects is Effect.GPU else 0
-        try:
-            use.permit(methods=method)
-            if declared.effects is Effect.GPU:
-                wanted = await self._wanted(use, method, *bound)
-                cost = wanted.pixel_steps / MEGA
-                use.permit(**wanted.asked)
-                refuse_dearer(wanted)
-                use.held.afford(wanted.charges)
-        except HostFault as refusal:
-            return {"megapixel_steps": cost, "allowed": False, "why": refusal.message}
-        return {"megapixel_steps": cost, "allowed": True, "why": None}
+        return await estimate(use, method, args, partial(self._wanted, use, method))
 
     # From arguments to what is wanted
 

@@ -19,7 +19,7 @@ from mintaka.capabilities.sources import Sources
 from mintaka.capabilities.widgets import Widget
 from mintaka.engine import schedulers
 from mintaka.engine.errors import EngineError
-from mintaka.engine.models import ModelInfo
+from mintaka.engine.models import ControlNetInfo, ModelInfo
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.blobs import Blobs
 
@@ -30,6 +30,14 @@ class Snapshot(Models, Protocol):
     @property
     def revision(self) -> str:
         """Another whenever there are other models."""
+        ...
+
+    def controlnets(self) -> Sequence[ControlNetInfo]:
+        """Every usable ControlNet."""
+        ...
+
+    def controlnet(self, controlnet_id: str) -> ControlNetInfo:
+        """The ControlNet of that id. Raises NoSuchModel, BadModel."""
         ...
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mintaka.engine.errors import NoSuchModel
+from mintaka.engine.models.controlnets import CONFIG, ControlNetInfo, read_controlnet
 from mintaka.engine.models.info import INDEX, SIDECAR, BadModel, ModelInfo, read_model
 
 DEPTH = 2
@@ -20,15 +21,21 @@ DEPTH = 2
 class ModelSnapshot:
     """The models of a folder as they were at one moment."""
 
-    def __init__(self, models: Mapping[str, ModelInfo], faults: Mapping[str, BadModel]) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, ModelInfo],
+        faults: Mapping[str, BadModel],
+        controlnets: Mapping[str, ControlNetInfo] | None = None,
+    ) -> None:
         self._models = models
+        self._controlnets = controlnets or {}
         self._faults = faults
 
     @cached_property
     def revision(self) -> str:
         """What is known of the usable models, in 16 hex digits: another whenever one was added, removed or changed."""
         told = hashlib.blake2b(digest_size=8)
-        for each in self._models.values():
+        for each in (*self._models.values(), *self._controlnets.values()):
             told.update(each.model_dump_json(exclude={"path"}).encode())
         return told.hexdigest()
 
@@ -58,6 +65,19 @@ class ModelSnapshot:
             hint = f"there are {', '.join(self._models)}"
         raise NoSuchModel(f"there is no model called “{model_id}”; {hint}", hint=hint)
 
+    def controlnets(self) -> Sequence[ControlNetInfo]:
+        """Every usable ControlNet, in the order of the folders and then of their names."""
+        return [*self._controlnets.values()]
+
+    def controlnet(self, controlnet_id: str) -> ControlNetInfo:
+        """The ControlNet of that id. Raises NoSuchModel with those there are, or BadModel."""
+        if controlnet_id in self._controlnets:
+            return self._controlnets[controlnet_id]
+        if controlnet_id in self._faults:
+            raise self._faults[controlnet_id]
+        hint = f"there are {', '.join(self._controlnets)}" if self._controlnets else "no ControlNets are installed"
+        raise NoSuchModel(f"there is no ControlNet called “{controlnet_id}”; {hint}", hint=hint)
+
 
 class ModelFolder:
     """The models in ``paths``: each path is a model itself or holds models, at most two folders deep.
@@ -69,7 +89,7 @@ class ModelFolder:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = tuple(paths)
-        self._read: dict[_Found, ModelInfo] = {}
+        self._read: dict[_Found, ModelInfo | ControlNetInfo | None] = {}
         self._last: tuple[Sequence[object], ModelSnapshot] | None = None
 
     def list(self) -> list[ModelInfo]:
@@ -84,32 +104,46 @@ class ModelFolder:
         """The model now called ``model_id``; see `ModelSnapshot.get`."""
         return self.snapshot().get(model_id)
 
+    def controlnets(self) -> Sequence[ControlNetInfo]:
+        """Every usable ControlNet now; see `ModelSnapshot.controlnets`."""
+        return self.snapshot().controlnets()
+
+    def controlnet(self, controlnet_id: str) -> ControlNetInfo:
+        """The ControlNet now called ``controlnet_id``; see `ModelSnapshot.controlnet`."""
+        return self.snapshot().controlnet(controlnet_id)
+
     def snapshot(self) -> ModelSnapshot:
         """All models as they are now; the same object as before where nothing changed."""
         models: dict[str, ModelInfo] = {}
+        controlnets: dict[str, ControlNetInfo] = {}
         faults: dict[str, BadModel] = {}
-        read: dict[_Found, ModelInfo] = {}
+        read: dict[_Found, ModelInfo | ControlNetInfo | None] = {}
         for each in itertools.chain.from_iterable(map(_found, self._paths)):
             try:
-                info = self._read.get(each) or read_model(Path(each.path), each.name)
+                info = self._read[each] if each in self._read else _read(each)
             except BadModel as fault:
                 # Not remembered: it may be put right by a file that is not looked at here.
                 faults.setdefault(each.name, fault)
             else:
                 read[each] = info
-                models.setdefault(info.id, info)
+                if isinstance(info, ModelInfo):
+                    models.setdefault(info.id, info)
+                elif info is not None:
+                    controlnets.setdefault(info.id, info)
         self._read = read
         seen = [*read, *((name, fault.message) for name, fault in faults.items())]
         last = self._last
         if last is None or last[0] != seen:
-            last = self._last = seen, ModelSnapshot(models, faults)
+            last = self._last = seen, ModelSnapshot(models, faults, controlnets)
         return last[1]
 
 
 class _Found(NamedTuple):
-    """A folder that looks like a model, and by what one sees that it has changed."""
+    """A folder that looks like a model or a ControlNet, and by what one sees that it has changed."""
 
     path: str
+    file: str
+    """The file that says what it is: `INDEX` of a model, `CONFIG` of a network alone."""
     name: str
     """Its path below the given folder."""
     changed: tuple[int | None, ...]
@@ -118,7 +152,7 @@ class _Found(NamedTuple):
 
 def _found(root: Path) -> Iterator[_Found]:
     top = str(root)
-    for path, index in _model_folders(top, DEPTH):
+    for path, file, index in _model_folders(top, DEPTH):
         name = path[len(top) :].strip(os.sep).replace(os.sep, "/") or root.name
         folder, sidecar = _stat(path), _stat(f"{path}{os.sep}{SIDECAR}")
         changed = (
@@ -126,14 +160,20 @@ def _found(root: Path) -> Iterator[_Found]:
             *(index.st_mtime_ns, index.st_size),
             *((sidecar.st_mtime_ns, sidecar.st_size) if sidecar else ()),
         )
-        yield _Found(path, name, changed)
+        yield _Found(path, file, name, changed)
 
 
-def _model_folders(path: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-    index = _stat(f"{path}{os.sep}{INDEX}")
-    if index is not None and stat.S_ISREG(index.st_mode):
-        yield path, index
-    elif depth and os.path.isdir(path):
+def _read(found: _Found) -> ModelInfo | ControlNetInfo | None:
+    return (read_model if found.file == INDEX else read_controlnet)(Path(found.path), found.name)
+
+
+def _model_folders(path: str, depth: int) -> Iterator[tuple[str, str, os.stat_result]]:
+    for file in (INDEX, CONFIG):
+        index = _stat(f"{path}{os.sep}{file}")
+        if index is not None and stat.S_ISREG(index.st_mode):
+            yield path, file, index
+            return
+    if depth and os.path.isdir(path):
         for child in sorted(os.listdir(path)):
             yield from _model_folders(f"{path}{os.sep}{child}", depth - 1)
 

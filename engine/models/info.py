@@ -140,7 +140,7 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
     Raises BadModel when a file is missing, is not JSON, or has a wrong value; the message names file and key.
     """
     name = name or path.name
-    index = _read_json(path, INDEX, name)
+    index = read_json(path, INDEX, name)
     pipeline = index.get("_class_name")
     family = FAMILIES.get(pipeline) if isinstance(pipeline, str) else None
     if family is None:
@@ -189,7 +189,7 @@ def _read_sidecar(path: Path, name: str) -> Sidecar:
     if not (path / SIDECAR).exists():
         return Sidecar()
     try:
-        sidecar = Sidecar.model_validate(_read_json(path, SIDECAR, name))
+        sidecar = Sidecar.model_validate(read_json(path, SIDECAR, name))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -207,7 +207,8 @@ def _inside(folder: Path, file: str) -> bool:
     return found.is_file() and ".." not in Path(file).parts and found.is_relative_to(folder.absolute())
 
 
-def _read_json(path: Path, file: str, name: str) -> dict[str, Any]:
+def read_json(path: Path, file: str, name: str) -> dict[str, Any]:
+    """The object in ``file`` of the folder ``path``, of what is called ``name``. Raises BadModel."""
     try:
         data = json.loads((path / file).read_text("utf-8"))
     except OSError as error:

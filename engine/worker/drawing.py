@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,8 +10,8 @@ import diffusers
 import torch
 
 from mintaka.engine import receipt, schedulers, sizing
-from mintaka.engine.messages import MODEL, Files
-from mintaka.engine.requests import Drawing, OnStep, Picture, Step
+from mintaka.engine.messages import MODEL, Files, controlnet_role
+from mintaka.engine.requests import Controlled, Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
 from mintaka.engine.worker import finishing, planning, preview, proxy
@@ -22,11 +23,15 @@ from mintaka.engine.worker.stepping import Lane, aside
 def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     """Draw ``request`` with the model in ``files``. Raises EngineError and what is below it."""
     loaded = aside(partial(shelf.get, files[MODEL], request.model), Lane.LOAD)
+    if isinstance(request, Controlled):
+        nets = [(files[controlnet_role(i)], each.controlnet) for i, each in enumerate(request.controls)]
+        controlnets = tuple(aside(partial(shelf.controlnet, path, name), Lane.LOAD) for path, name in nets)
+        loaded = replace(loaded, controlnets=controlnets)
     planned = planning.plan(request, loaded)
     sizes = planned.sizes
     chosen = schedulers.find(name) if (name := request.scheduler or loaded.info.scheduler) else None
     scheduler = make_scheduler(loaded.base.scheduler, chosen, request.seed)
-    pipeline = proxy.twin(loaded.pipeline(planned.task), loaded.proxies, scheduler)
+    pipeline = proxy.twin(loaded.pipeline(planned.task), {**loaded.proxies, **planned.modules}, scheduler)
     notes = (
         *vocabulary_notes(loaded.info, request.prompt),
         *length_notes(pipeline, request.prompt),

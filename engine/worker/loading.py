@@ -5,15 +5,16 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import diffusers
 import torch
 
 from mintaka.engine.errors import EngineError
+from mintaka.engine.models.controlnets import CONFIG, ControlNetInfo, read_controlnet
 from mintaka.engine.models.info import BadModel, ModelInfo, read_model
 from mintaka.engine.worker.failures import is_out_of_memory
-from mintaka.engine.worker.proxy import proxies
+from mintaka.engine.worker.proxy import controlnet_proxy, proxies
 from mintaka.engine.worker.tasks import Task, pipeline_for
 from mintaka.engine.worker.upscaling import Upscaler, load_upscaler
 
@@ -22,6 +23,17 @@ HASH_LIMIT = 256 * 1024 * 1024
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 """Endings of weights that run code as they are loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedControlNet:
+    """A ControlNet in memory."""
+
+    info: ControlNetInfo
+    module: Any
+    proxy: Any
+    """What stands for it in a request; see `mintaka.engine.worker.proxy`."""
+    weight_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +49,24 @@ class Loaded:
     weight_bytes: int
     digest: str | None
     """SHA-256 over the SHA-256 of each weight file, hexadecimal; ``None`` where they are too large to hash."""
-    _pipelines: dict[Task, Any] = field(default_factory=dict)
+    controlnets: tuple[LoadedControlNet, ...] = ()
+    """Those that steer the one request this is for, in the order of its controls."""
+    _pipelines: dict[tuple[Task, bool], Any] = field(default_factory=dict)
 
     def pipeline(self, task: Task) -> Any:
         """The pipeline for ``task`` over the model's weights, made when it is first wanted. Raises Unsupported."""
-        if task not in self._pipelines:
-            self._pipelines[task] = pipeline_for(task, self.base, self.info)
-        return self._pipelines[task]
+        steered = bool(self.controlnets)
+        if (task, steered) not in self._pipelines:
+            controlnet = self.controlnets[0].module if steered else None
+            self._pipelines[task, steered] = pipeline_for(task, self.base, self.info, controlnet)
+        return self._pipelines[task, steered]
+
+
+Kept = TypeVar("Kept", Loaded, LoadedControlNet)
 
 
 class Shelf:
-    """The models kept loaded: as many as fit ``keep_bytes``, the least recently used leaves first.
+    """The models and ControlNets kept loaded: as many as fit ``keep_bytes``, the least recently used leaves first.
 
     Only one thread may take models from it. A model that leaves stays in memory until the last request that draws with
     it ends.
@@ -56,22 +75,35 @@ class Shelf:
     def __init__(self, device: str, keep_bytes: int) -> None:
         self._device = device
         self._keep_bytes = keep_bytes
-        self._loaded: OrderedDict[Path, Loaded] = OrderedDict()
+        self._loaded: OrderedDict[Path, Loaded | LoadedControlNet] = OrderedDict()
         self._ids: tuple[str, ...] = ()
 
     def get(self, path: Path, name: str) -> Loaded:
         """The model in folder ``path``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
-        if path not in self._loaded:
-            loaded = load(read_model(path, name), self._device)
-            self._make_room(loaded.weight_bytes)
-            self._loaded[path] = loaded
-        self._loaded.move_to_end(path)
-        self._ids = tuple(each.info.id for each in self._loaded.values())
-        return self._loaded[path]
+        kept = self._loaded.get(path)
+        return self._keep(path, kept if isinstance(kept, Loaded) else load(read_model(path, name), self._device))
+
+    def controlnet(self, path: Path, name: str) -> LoadedControlNet:
+        """The ControlNet in folder ``path``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
+        kept = self._loaded.get(path)
+        if isinstance(kept, LoadedControlNet):
+            return self._keep(path, kept)
+        info = read_controlnet(path, name)
+        if info is None:
+            raise BadModel(f"{name}/{CONFIG}: is not that of a ControlNet", hint="put the ControlNet's own back")
+        return self._keep(path, load_controlnet(info, self._device))
 
     def ids(self) -> tuple[str, ...]:
         """Ids of the models kept, the most recently used last. Any thread may ask."""
         return self._ids
+
+    def _keep(self, path: Path, loaded: Kept) -> Kept:
+        if path not in self._loaded:
+            self._make_room(loaded.weight_bytes)
+            self._loaded[path] = loaded
+        self._loaded.move_to_end(path)
+        self._ids = tuple(each.info.id for each in self._loaded.values())
+        return loaded
 
     def _make_room(self, needed: int) -> None:
         while self._loaded and needed + sum(each.weight_bytes for each in self._loaded.values()) > self._keep_bytes:
@@ -91,22 +123,17 @@ def load(info: ModelInfo, device: str) -> Loaded:
     return Loaded(info, pipeline, proxies(pipeline), upscaler, _weight_bytes(pipeline), digest)
 
 
+def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
+    """Load ``info`` onto ``device``, as `load` does a model."""
+    _safe_files(info.path, info.id)
+    with torch.inference_mode(False):
+        module = _from_pretrained(diffusers.ControlNetModel, info.path, f"the ControlNet {info.id}", device).to(device)
+    return LoadedControlNet(info, module, controlnet_proxy(module), _module_bytes(module))
+
+
 def _pipeline(info: ModelInfo, device: str) -> Any:
-    try:
-        pipeline = getattr(diffusers, info.pipeline).from_pretrained(
-            info.path,
-            dtype=torch.float32 if device == "cpu" else torch.float16,
-            local_files_only=True,
-            use_safetensors=True,
-            low_cpu_mem_usage=True,
-        )
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise EngineError(
-            f"the model {info.id} cannot be loaded ({type(error).__name__}); the server's log says more",
-            hint="check that the model's folder is complete",
-        ) from error
+    kind = getattr(diffusers, info.pipeline)
+    pipeline = _from_pretrained(kind, info.path, f"the model {info.id}", device)
     rgb = info.latent_rgb
     if rgb is not None and len(rgb.matrix) != pipeline.vae.config.latent_channels:
         raise BadModel(
@@ -117,19 +144,28 @@ def _pipeline(info: ModelInfo, device: str) -> Any:
     return pipeline.to(device)
 
 
+def _from_pretrained(kind: Any, path: Path, what: str, device: str) -> Any:
+    try:
+        return kind.from_pretrained(
+            path,
+            dtype=torch.float32 if device == "cpu" else torch.float16,
+            local_files_only=True,
+            use_safetensors=True,
+            low_cpu_mem_usage=True,
+        )
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise EngineError(
+            f"{what} cannot be loaded ({type(error).__name__}); the server's log says more",
+            hint="check that its folder is complete",
+        ) from error
+
+
 def _weight_files(info: ModelInfo) -> list[Path]:
-    found = []
+    found: list[Path] = []
     for component in info.components:
-        folder = info.path / component
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        safe = [file for file in files if file.suffix == ".safetensors"]
-        pickles = [file for file in files if file.suffix in PICKLES]
-        if pickles and not safe:
-            raise BadModel(
-                f"{info.id}/{component}/{pickles[0].name} is a pickle, which can run any code, so it is not loaded",
-                hint="convert the model to safetensors",
-            )
-        found += safe
+        found += _safe_files(info.path / component, f"{info.id}/{component}")
     if info.enlarge is not None and not info.enlarge.file.endswith(".safetensors"):
         raise BadModel(
             f"{info.id}/{info.enlarge.file} is not a safetensors file, so it is not loaded",
@@ -138,9 +174,25 @@ def _weight_files(info: ModelInfo) -> list[Path]:
     return found
 
 
+def _safe_files(folder: Path, name: str) -> list[Path]:
+    """The safetensors files in ``folder``, of what is called ``name``. Raises BadModel where there are only pickles."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    safe = [file for file in files if file.suffix == ".safetensors"]
+    pickles = [file for file in files if file.suffix in PICKLES]
+    if pickles and not safe:
+        raise BadModel(
+            f"{name}/{pickles[0].name} is a pickle, which can run any code, so it is not loaded",
+            hint="convert the model to safetensors",
+        )
+    return safe
+
+
 def _weight_bytes(pipeline: Any) -> int:
-    modules = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
-    return sum(each.numel() * each.element_size() for module in modules for each in module.parameters())
+    return sum(_module_bytes(part) for part in pipeline.components.values() if isinstance(part, torch.nn.Module))
+
+
+def _module_bytes(module: torch.nn.Module) -> int:
+    return sum(each.numel() * each.element_size() for each in module.parameters())
 
 
 def _digest(files: list[Path]) -> str:

@@ -3,8 +3,8 @@
 from functools import singledispatch
 
 from mintaka.engine.messages import Files
-from mintaka.engine.requests import Drawing, OnStep, Picture, Request, Resample
-from mintaka.engine.worker import drawing, enlarging, inpainting  # noqa: F401 - registers its planners
+from mintaka.engine.requests import Drawing, OnStep, Picture, Preprocess, Request, Resample
+from mintaka.engine.worker import controlling, drawing, enlarging, inpainting  # noqa: F401 - they register their planners
 from mintaka.engine.worker.loading import Shelf
 
 
@@ -22,3 +22,8 @@ def _drawing(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> l
 @run.register
 def _resample(request: Resample, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     return enlarging.resample(request, on_step)
+
+
+@run.register
+def _preprocess(request: Preprocess, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    return controlling.preprocess(request)

@@ -35,6 +35,8 @@ class Plan:
     """The size the pipeline is asked for, and what its result is brought to."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What the pipeline is called with, beside what is the same for all."""
+    modules: Mapping[str, Any] = field(default_factory=dict)
+    """Proxies for heavy modules that are not the model's own, by the pipeline's attribute."""
     finish: Callable[[Image.Image], Image.Image] = as_drawn
     """From what was drawn, at its finished size, to the picture; runs on a side thread."""
     notes: tuple[str, ...] = ()

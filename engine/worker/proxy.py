@@ -31,10 +31,18 @@ HEAVY: Mapping[str, Heavy] = {
 }
 """Components of pipelines by attribute. Text and VAE first: a newcomer catches up, a finished picture gets out."""
 
+CONTROLNET = Heavy(("__call__",), 1, Reading(scales=frozenset({"conditioning_scale"})))
+"""A ControlNet, which is no part of a model: what it gives is what the denoiser is then run with."""
+
 
 def proxies(pipeline: Any) -> dict[str, Any]:
     """A proxy for each heavy module of ``pipeline``; they keep nothing of a request, so one set serves all."""
     return {name: _proxy(getattr(pipeline, name), heavy) for name, heavy in HEAVY.items()}
+
+
+def controlnet_proxy(module: Any) -> Any:
+    """A proxy for a ControlNet, for all requests that it steers."""
+    return _proxy(module, CONTROLNET)
 
 
 def twin(pipeline: Any, modules: Mapping[str, Any], scheduler: Any) -> Any:

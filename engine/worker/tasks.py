@@ -24,9 +24,10 @@ WORDS = {
 }
 
 
-def pipeline_for(task: Task, base: Any, info: ModelInfo) -> Any:
+def pipeline_for(task: Task, base: Any, info: ModelInfo, controlnet: Any = None) -> Any:
     """The pipeline for ``task`` over the very modules of ``base``: nothing is loaded or copied.
 
+    With a ``controlnet`` it is one that is steered, and has no ControlNet itself: each request brings its own.
     Raises Unsupported where diffusers has none for the family, or the model was made for something else.
     """
     if task is not Task.INPAINTING and reads_masks(base):
@@ -34,11 +35,17 @@ def pipeline_for(task: Task, base: Any, info: ModelInfo) -> Any:
             f"the model {info.id} repaints parts of pictures and cannot {WORDS[task]}", hint="choose another model"
         )
     try:
-        return getattr(diffusers, task.value).from_pipe(base)
+        steered = {} if controlnet is None else {"controlnet": controlnet}
+        pipeline = getattr(diffusers, task.value).from_pipe(base, **steered)
     except ValueError as error:
+        by = "" if controlnet is None else " steered by a ControlNet"
         raise Unsupported(
-            f"a model of the family of {info.id} cannot {WORDS[task]}", hint="choose another model"
+            f"a model of the family of {info.id} cannot {WORDS[task]}{by}", hint="choose another model"
         ) from error
+    if controlnet is not None:
+        # Past the pipeline's own __setattr__; else the first ControlNet would stay in memory as long as the model.
+        pipeline.__dict__["controlnet"] = None
+    return pipeline
 
 
 def reads_masks(pipeline: Any) -> bool:

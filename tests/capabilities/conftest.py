@@ -13,6 +13,7 @@ import pytest
 from PIL import Image as Pillow
 from sqlalchemy import delete
 
+from mintaka.capabilities.diffusion.controlnet import Steer
 from mintaka.capabilities.diffusion.generate import Generate
 from mintaka.capabilities.diffusion.inpaint import Repaint
 from mintaka.capabilities.diffusion.upscale import Upscale
@@ -24,7 +25,7 @@ from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.engine.headers import read_header
 from mintaka.engine.models import ModelFolder
-from mintaka.engine.requests import Drawing, OnStep, Picture, Step, steps_run
+from mintaka.engine.requests import Drawing, OnStep, Picture, Preprocess, Step, steps_run
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.run import Run
@@ -53,23 +54,24 @@ class Crayon:
     async def run(self, request: Any, on_step: OnStep) -> list[Picture]:
         self.asked.append(request)
         if not isinstance(request, Drawing):
-            return [self._enlarge(request)]
+            return [self._made_of(request)]
         steps = steps_run(request.steps, getattr(request, "strength", 1))
         for step in range(1, steps + 1):
             self.before_step(step)
             on_step(Step(step, steps, b"RIFF" if request.previews else None))
-        return [self._draw(request, request.seed + number) for number in range(request.batch)]
+        return [self._draw(request.width, request.height, request.seed + number) for number in range(request.batch)]
 
-    def _enlarge(self, request: Any) -> Picture:
+    def _made_of(self, request: Any) -> Picture:
         header = read_header(request.image)
-        size, out = (header.width * request.factor, header.height * request.factor), io.BytesIO()
+        factor = 1 if isinstance(request, Preprocess) else request.factor
+        size, out = (header.width * factor, header.height * factor), io.BytesIO()
         Pillow.new("RGB", size).save(out, "PNG")
         return Picture(out.getvalue(), *size, None)
 
-    def _draw(self, request: Any, seed: int) -> Picture:
+    def _draw(self, width: int, height: int, seed: int) -> Picture:
         out = io.BytesIO()
-        Pillow.new("RGB", (request.width, request.height), (seed % 256, 0, 0)).save(out, "PNG")
-        return Picture(out.getvalue(), request.width, request.height, seed, ("drawn with a crayon",))
+        Pillow.new("RGB", (width, height), (seed % 256, 0, 0)).save(out, "PNG")
+        return Picture(out.getvalue(), width, height, seed, ("drawn with a crayon",))
 
 
 @dataclass
@@ -135,7 +137,7 @@ def database(migrated: Database) -> Database:
 @pytest.fixture
 def world(tmp_path: Path, models: ModelFolder, database: Database) -> World:
     engine, blobs, clock, bits = Crayon(), Blobs(tmp_path / "blobs"), Clock(), Random(7)
-    drawing = (Generate, Repaint, Upscale)
+    drawing = (Generate, Repaint, Upscale, Steer)
     registry = Registry([Mint(), *(each(engine, models, blobs) for each in drawing)])
     kernel = Kernel(database, registry, clock=clock, token_bytes=bits.randbytes, key=bytes(range(32)))
     return World(database, kernel, engine, blobs, clock)

@@ -37,7 +37,8 @@ def root(world: Any, type: str = GENERATE, holder: str = "ann") -> str:
 
 def test_the_owner_gets_one_root_of_each_type_and_no_second_when_the_server_starts_again(world: Any) -> None:
     first = world.kernel.bootstrap("ann")
-    assert sorted(each.type for each in first) == [GENERATE, "diffusers.inpaint", "sys.mint"]
+    drawing = ["controlnet.generate", GENERATE, "diffusers.inpaint", "diffusers.upscale"]
+    assert sorted(each.type for each in first) == [*drawing, "sys.mint"]
     assert {each.id for each in world.kernel.bootstrap("ann")} == {each.id for each in first}
     assert all(each.restrictions.to_json() == {} and each.left == {} for each in first)
 

@@ -111,6 +111,7 @@ async def test_what_is_missing_or_narrower_says_why(world: Any) -> None:
             ("sys.mint", "Mint capabilities"),
             ("diffusers.inpaint", "Repaint pictures"),
             ("diffusers.upscale", "Enlarge pictures"),
+            ("controlnet.generate", "Steer pictures"),
         )
     ]
 

@@ -73,6 +73,42 @@ def widen(model: Path) -> None:
     (model / "model_index.json").write_text(json.dumps({**index, "_class_name": "StableDiffusionInpaintPipeline"}))
 
 
+WIDTHS = (64, 64, 64, 96, 96, 128)
+"""Channels of what a ControlNet for the starter adds to each of the residuals of its UNet."""
+
+
+def make_controlnet(folder: Path, seed: int = 1, **sidecar: object) -> Path:
+    """A ControlNet that fits the starter: a copy of its UNet's encoder, and random weights where others are trained."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(seed)
+    unet = load_file(STARTER / "unet" / "diffusion_pytorch_model.safetensors")
+    kept = ("conv_in.", "time_embedding.", "add_embedding.", "down_blocks.", "mid_block.")
+    weights = {name: tensor for name, tensor in unet.items() if name.startswith(kept)}
+    convolutions = {f"controlnet_down_blocks.{i}": (width, width, 1) for i, width in enumerate(WIDTHS)}
+    convolutions["controlnet_mid_block"] = (128, 128, 1)
+    reading = {"conv_in": (16, 3, 3), "conv_out": (64, 96, 3)}
+    reading |= {f"blocks.{i}": (*each, 3) for i, each in enumerate(((16, 16), (32, 16), (32, 32), (96, 32)))}
+    convolutions |= {f"controlnet_cond_embedding.{name}": shape for name, shape in reading.items()}
+    for name, (out, into, side) in convolutions.items():
+        shape = (out, into, side, side)
+        weights[f"{name}.weight"] = random.normal(0, (side * side * into) ** -0.5, shape).astype(np.float16)
+        weights[f"{name}.bias"] = np.zeros(out, np.float16)
+    save_file(weights, folder / "diffusion_pytorch_model.safetensors")
+    config = json.loads((STARTER / "unet" / "config.json").read_text())
+    own = {
+        "_class_name": "ControlNetModel",
+        "conditioning_channels": 3,
+        "conditioning_embedding_out_channels": [16, 32, 96],
+    }
+    shared = ("addition_embed_type", "addition_embed_type_num_heads", "attention_head_dim", "block_out_channels")
+    shared += ("cross_attention_dim", "down_block_types", "in_channels", "layers_per_block", "norm_num_groups")
+    shared += ("resnet_time_scale_shift", "use_linear_projection")
+    (folder / "config.json").write_text(json.dumps({**{key: config[key] for key in shared}, **own}))
+    if sidecar:
+        (folder / "mintaka.json").write_text(json.dumps({"kind": "controlnet", **sidecar}))
+    return folder
+
+
 def write_upscaler(file: Path, factor: int) -> None:
     """An SRVGGNetCompact of zeros: what it adds to its nearest-neighbour base is nothing."""
     features = 4
@@ -98,6 +134,8 @@ def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sidecar = {**SIDECAR, "id": "enlarging", "enlarge": {"file": "enlarge.safetensors", "factor": 4}}
     (root / "enlarging" / "mintaka.json").write_text(json.dumps(sidecar))
     widen(make_model(root / "nine", id="nine"))
+    make_controlnet(root / "edges", control_type="canny", base="tiny")
+    make_controlnet(root / "nameless", seed=2)
     spoil(make_model(root / "spoilt", id="spoilt"))
     pickled = make_model(root / "pickled", id="pickled")
     (pickled / "unet").unlink()
