@@ -127,7 +127,7 @@ def choose_size_over(
 
 def within(value: float, restrictions: Restrictions, name: str) -> float:
     """A default, brought within the bounds of restriction ``name``."""
-    facts: Mapping[str, Any] = restrictions.facts(name)
+    facts: dict[str, Any] = dict(restrictions.facts(name))
     low, high = float(facts.get("minimum", value)), float(facts.get("maximum", value))
     return min(max(value, low), high)
 

@@ -218,7 +218,7 @@ def _fill(name: str) -> Fill:
 def _edges(direction: str | Mapping[str, Any], pixels: int) -> dict[str, int]:
     """Pixels to add at each edge. Raises HostFault ``invalid_params``."""
     named: Mapping[str, Any] = {direction: True} if isinstance(direction, str) else direction
-    edges = dict.fromkeys(EDGES, 0)
+    edges: dict[str, int] = dict.fromkeys(EDGES, 0)
     for edge, given in named.items():
         if edge not in EDGES:
             raise _no_edge(f"there is no edge “{edge[:20]}”")

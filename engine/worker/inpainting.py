@@ -7,6 +7,7 @@ is transparent around what is repainted stays so.
 """
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,8 +139,9 @@ def faded(mask: Weights, feather: int) -> Weights:
     if feather == 0 or mask.all():
         return mask
     inside = mask > 0
-    depth = ndimage.distance_transform_edt(inside)
-    parts, count = ndimage.label(inside)
+    depth: Any = ndimage.distance_transform_edt(inside)
+    labelled: Any = ndimage.label(inside)
+    parts, count = labelled
     deepest = np.ones(count + 1)
     deepest[1:] = ndimage.maximum(depth, parts, np.arange(1, count + 1))
     over = np.minimum(feather + 1, deepest)[parts]
@@ -206,7 +208,7 @@ def _spread(picture: Image.Image, mask: Weights) -> Image.Image:
     hidden = mask > 0
     if hidden.all():
         return picture
-    nearest = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    nearest: Any = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
     near = np.asarray(picture)[tuple(nearest)]
     soft = Image.fromarray(near).filter(ImageFilter.GaussianBlur(max(picture.size) / 64))
     return _mixed(picture, np.asarray(soft, np.float32), hidden.astype(np.float32))

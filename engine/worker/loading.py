@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import diffusers
 import torch
+from diffusers.models.controlnets.controlnet import ControlNetModel
 
 from mintaka.engine.errors import EngineError
 from mintaka.engine.models.controlnets import CONFIG, ControlNetInfo, read_controlnet
@@ -127,7 +128,7 @@ def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
     """Load ``info`` onto ``device``, as `load` does a model."""
     _safe_files(info.path, info.id)
     with torch.inference_mode(False):
-        module = _from_pretrained(diffusers.ControlNetModel, info.path, f"the ControlNet {info.id}", device).to(device)
+        module = _from_pretrained(ControlNetModel, info.path, f"the ControlNet {info.id}", device).to(device)
     return LoadedControlNet(info, module, controlnet_proxy(module), _module_bytes(module))
 
 
