@@ -18,6 +18,9 @@ from safetensors.numpy import load_file, save_file
 from mintaka.engine.models import ModelFolder, ModelInfo, read_model
 from mintaka.engine.requests import Request, TextToImage
 from mintaka.engine.supervisor import Engine
+from mintaka.engine.worker.torchvision_operators import make_importable
+
+make_importable()  # as a worker does, before a test's module imports diffusers
 
 STARTER = Path(str(files("mintaka") / "models" / "starter")).resolve()
 PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")

@@ -7,21 +7,19 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
+import diffusers
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from mintaka.engine.worker import proxy, stepping, torchvision_operators
+from mintaka.engine.worker import proxy, stepping
 from mintaka.engine.worker.forwards import Entry, Forward, Merger
 from mintaka.engine.worker.row_limit import RowLimit, RowLimits
 from mintaka.engine.worker.stepping import SteppingLoop, Ticket
 from mintaka.engine.worker.trees import PLAIN, Reading, merge, split
 from tests.engine.conftest import STARTER
-
-torchvision_operators.make_importable()
-import diffusers  # noqa: E402
 
 SCHEDULERS: Sequence[tuple[str, dict[str, Any]]] = [
     ("DDIMScheduler", {}),

@@ -118,7 +118,9 @@ def test_control_c_cancels_the_job(server, tmp_path):
     with running:
         assert running.stdin is not None
         assert running.stderr is not None
-        running.stdin.write('(log "begun") (while true 1)')
+        # A thousand steps: a loop would use up its fuel before the signal comes where much else goes on.
+        running.stdin.write('(log "begun") (let draw (get-capability "diffusers.generate")) ')
+        running.stdin.write('(draw.textToImage "a red circle" {:num_inference_steps 1000})')
         running.stdin.close()
         assert running.stderr.readline() == "begun\n"
         running.send_signal(signal.SIGINT)

@@ -18,6 +18,7 @@ from mintaka.runtime.execute import Outcome
 from mintaka.server.assets import Assets
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.settings import Limits
+from mintaka.server.throttle import Throttle
 from mintaka.server.tokens import Tokens
 from mintaka.server.wire import Wire
 from mintaka.storage.blobs import Blobs
@@ -45,7 +46,9 @@ def blobs(tmp_path):
 @pytest.fixture
 def wire(blobs):
     principals = Principals(Database("sqlite://"), clock=lambda: 0.0, token_bytes=bytes)
-    assets = Assets(blobs, bytes(32), Tokens("owner's", principals), owns=lambda principal, asset: False)
+    assets = Assets(
+        blobs, bytes(32), Tokens("owner's", principals, Throttle(lambda: 0.0)), owns=lambda principal, asset: False
+    )
     return Wire(assets, Limits(json_nodes=200))
 
 
