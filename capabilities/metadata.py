@@ -64,11 +64,11 @@ class Metadata:
             capabilities.append({**told, "left": _left(each), "expires": each.expires})
         # A list that nothing refers to is not told: who may use one model does not learn which others there are.
         referred = {
-            str(field["$ref"]).removeprefix(DEFINITIONS)
+            str(schema.chosen(field)["$ref"]).removeprefix(DEFINITIONS)
             for found in types.values()
             for model in found["options"].values()
             for field in model["properties"].values()
-            if "$ref" in field
+            if "$ref" in schema.chosen(field)
         }
         return {
             "$schema": schema.DIALECT,
@@ -175,10 +175,11 @@ def _method(method: Mapping[str, Any], options: Mapping[str, Any], choices: Mapp
 
 def _field(name: str, field: Mapping[str, Any], choices: Mapping[str, Choices]) -> dict[str, Any]:
     told = {"name": name, "alias": field["alias"], **_plain(field), "optional": True, "default": field.get("default")}
-    if "$ref" in field:
-        told["choices"] = list(choices[field["$ref"].rpartition("/")[2]].labels)
-    elif "enum" in field:
-        told["choices"] = field["enum"]
+    chosen = schema.chosen(dict(field))
+    if "$ref" in chosen:
+        told["choices"] = list(choices[chosen["$ref"].rpartition("/")[2]].labels)
+    elif "enum" in chosen:
+        told["choices"] = chosen["enum"]
     return told
 
 

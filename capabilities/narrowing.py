@@ -1,6 +1,7 @@
 """A capability type as one capability of it will be accepted: the schema of its methods, narrowed by restrictions."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from types import UnionType
 from typing import Any, get_args, get_origin
 
@@ -111,7 +112,7 @@ def _property(
     restrictions: Restrictions,
 ) -> dict[str, Json]:
     """An option's schema, no wider than the bound it is narrowed by, with the reason where that tells."""
-    told, field = dict(known), model.model_fields[name]
+    told, field = deepcopy(dict(known)), model.model_fields[name]
     defaults = {**advice.defaults, **advice.own_defaults.get(model.__name__, {})}
     if name in defaults:
         told["default"] = defaults[name]
@@ -121,11 +122,12 @@ def _property(
     choices = offer.choices.get(named) if isinstance(named, str) else None
     narrowing = extra(field, "narrowed_by")
     facts = restrictions.facts(narrowing) if narrowing else {}
+    chosen = schema.chosen(told)
     if facts:
-        _narrow(told, facts, choices)
+        _narrow(chosen, facts, choices)
         told["narrowed"] = {"by": narrowing, "why": restrictions.reason(narrowing)}
     if choices is not None and "choices" not in facts:
-        told["$ref"] = DEFINITIONS + choices.key
+        chosen["$ref"] = DEFINITIONS + choices.key
     return told
 
 

@@ -112,6 +112,40 @@ class Allowed(Order[frozenset[str], str]):
         return {"choices": self.encode(bound)}
 
 
+class Selection(Order[frozenset[str], tuple[str, ...]]):
+    """A list of what may be used, any number of them at once; ``[]`` allows none. The meet is what both lists name."""
+
+    def parse(self, data: object) -> frozenset[str]:
+        """A list of names, none of them empty."""
+        if not isinstance(data, list) or not all(isinstance(name, str) and name.strip() for name in data):
+            raise Unfit('a list of names, such as ["storybook"], or [] for none')
+        return frozenset(unicodedata.normalize("NFC", name.strip()) for name in data)
+
+    def meet(self, a: frozenset[str], b: frozenset[str]) -> frozenset[str]:
+        """The intersection."""
+        return a & b
+
+    def permits(self, bound: frozenset[str], asked: tuple[str, ...]) -> bool:
+        """Whether the list names all of them."""
+        return all(unicodedata.normalize("NFC", name) in bound for name in asked)
+
+    def encode(self, bound: frozenset[str]) -> Json:
+        """The names in order."""
+        return list[Json](sorted(bound))
+
+    def tell(self, bound: frozenset[str]) -> str:
+        """Each name."""
+        return "only " + ", ".join(sorted(bound)) if bound else "none"
+
+    def show(self, asked: tuple[str, ...]) -> Json:
+        """The names as a person lists them."""
+        return ", ".join(asked)
+
+    def facts(self, bound: frozenset[str]) -> dict[str, Json]:
+        """The names are the choices, of which several may be made."""
+        return {"choices": self.encode(bound)}
+
+
 class Numbers(Order[frozenset[int], int]):
     """A list of the numbers of what may be used; the meet is what both lists have."""
 

@@ -44,6 +44,12 @@ def properties(options: type[Options]) -> Mapping[str, Mapping[str, Json]]:
     }
 
 
+def chosen(option: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what is picked from a list: the option's own, or where it lists objects, that of their names."""
+    named: dict[str, Any] = option.get("items", {}).get("properties", {}).get("name", option)
+    return named
+
+
 def parameter(given: Parameter, order: int) -> dict[str, Json]:
     """The schema of a positional value."""
     told: dict[str, Json] = {

@@ -66,6 +66,11 @@ def controlnet_role(number: int) -> str:
     return f"controlnet {number}"
 
 
+def lora_role(number: int) -> str:
+    """The file of a drawing's LoRA of that number, counted from 0."""
+    return f"lora {number}"
+
+
 @functools.cache
 def _reader(method: str) -> TypeAdapter[Any]:
     return TypeAdapter(next(kind for kind in REQUESTS if kind.method == method))

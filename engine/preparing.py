@@ -7,10 +7,12 @@ from mintaka.engine import schedulers, sizing
 from mintaka.engine.controls import ABOUT, ControlType
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
-from mintaka.engine.messages import MODEL, Files, controlnet_role
+from mintaka.engine.messages import MODEL, Files, controlnet_role, lora_role
 from mintaka.engine.models.controlnets import ControlNetInfo, misfit
 from mintaka.engine.models.info import ModelInfo
+from mintaka.engine.models.loras import LoraInfo
 from mintaka.engine.requests import (
+    MAX_LORA_WEIGHT,
     Control,
     Controlled,
     Drawing,
@@ -29,6 +31,7 @@ MIN_FACTOR = 2
 MAX_FACTOR = 8
 MAX_CONTROLS = 8
 MAX_CONTROL_STRENGTH = 2.0
+MAX_LORAS = 8
 
 
 class Models(Protocol):
@@ -40,6 +43,10 @@ class Models(Protocol):
 
     def controlnet(self, controlnet_id: str) -> ControlNetInfo:
         """The ControlNet of that id. Raises NoSuchModel, BadModel."""
+        ...
+
+    def lora(self, lora_id: str) -> LoraInfo:
+        """The LoRA of that id. Raises Unsupported."""
         ...
 
 
@@ -58,7 +65,22 @@ def _drawing(request: Drawing, models: Models) -> Files:
     model = models.get(request.model)
     _check_drawing(request)
     sizing.plan(model, request.width, request.height)
-    return {MODEL: model.path}
+    return {MODEL: model.path, **_lora_files(request, models)}
+
+
+def _lora_files(request: Drawing, models: Models) -> Files:
+    names = [each.name for each in request.loras]
+    if len(names) > MAX_LORAS:
+        raise Unsupported(f"{len(names)} LoRAs are too many; use {MAX_LORAS} at most")
+    if len(set(names)) < len(names):
+        raise Unsupported("a LoRA is named twice", hint="name it once, with the sum of the weights")
+    for each in request.loras:
+        if not abs(each.weight) <= MAX_LORA_WEIGHT:
+            raise Unsupported(
+                f"a weight of {each.weight} for the LoRA {each.name} is out of range; "
+                f"use -{MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}"
+            )
+    return {lora_role(number): models.lora(name).file for number, name in enumerate(names)}
 
 
 @prepare.register

@@ -7,7 +7,7 @@ equal bytes.
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from importlib import metadata
 
 from mintaka.engine.requests import Drawing, Request
@@ -54,6 +54,8 @@ def text_chunks(
         f"Version: mintaka {_version('mintaka')}",
     ]
     negative = [f"Negative prompt: {request.negative_prompt}"] if request.negative_prompt else []
+    # As A1111's web UI has it: LoRAs are named at the end of the prompt.
+    named = "".join(f" <lora:{each.name}:{each.weight:g}>" for each in request.loras)
     record = {
         "format": FORMAT,
         "method": request.method,
@@ -65,6 +67,7 @@ def text_chunks(
         "steps": request.steps,
         "guidance_scale": request.guidance_scale,
         "scheduler": scheduler,
+        **({"loras": [asdict(each) for each in request.loras]} if request.loras else {}),
         "width": width,
         "height": height,
         "drawn": list(sizes.drawn),
@@ -74,7 +77,7 @@ def text_chunks(
         "versions": {name: _version(name) for name in ("mintaka", "diffusers", "torch")},
     }
     return {
-        "parameters": "\n".join([request.prompt, *negative, ", ".join(facts)]),
+        "parameters": "\n".join([request.prompt + named, *negative, ", ".join(facts)]),
         "mintaka": json.dumps(record, ensure_ascii=False),
     }
 

@@ -23,6 +23,18 @@ class Request:
     """Seconds the request may take from when the worker gets it; ``None`` is without limit."""
 
 
+MAX_LORA_WEIGHT = 10.0
+"""Either way; beyond 2 or so a picture falls apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA that changes what the model draws, and how much: 1 as it was trained, 0 not at all."""
+
+    name: str
+    weight: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing(Request):
     """What everything that a diffusion model draws has in common.
@@ -46,6 +58,8 @@ class Drawing(Request):
     """A name from `mintaka.engine.schedulers`; ``None`` is the model's own."""
     batch: int = 1
     previews: bool = True
+    loras: tuple[Lora, ...] = ()
+    """All of them act at once; each is named once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """What a call that draws leaves open: filled in by the model, and kept under the capability's ceilings."""
 
+import builtins
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any, Protocol
 
@@ -12,7 +13,8 @@ from mintaka.capabilities.restrictions import Restrictions
 from mintaka.capabilities.use import Use
 from mintaka.engine import schedulers
 from mintaka.engine.errors import NoSuchModel, Unsupported
-from mintaka.engine.models import ModelInfo
+from mintaka.engine.models import LoraInfo, ModelInfo
+from mintaka.engine.requests import Lora
 from mintaka.runtime.errors import HostFault
 
 
@@ -25,6 +27,10 @@ class Models(Protocol):
 
     def get(self, model_id: str) -> ModelInfo:
         """The model of that id. Raises NoSuchModel, BadModel."""
+        ...
+
+    def loras(self) -> builtins.list[LoraInfo]:
+        """Every usable LoRA."""
         ...
 
 
@@ -65,6 +71,28 @@ def choose_model(asked: str | None, restrictions: Restrictions, models: Models, 
     except NoSuchModel:
         names = [each.id for each in visible(restrictions, models)]
         raise _no_such_model(f"there is no model called “{asked}”", names, asked) from None
+
+
+def choose_loras(given: Sequence[object] | None) -> tuple[Lora, ...]:
+    """The LoRAs a script asks for. Raises HostFault ``invalid_params``."""
+    loras = []
+    for each in given or ():
+        weight = each.get("weight", 1.0) if isinstance(each, Mapping) else None
+        if (
+            not isinstance(each, Mapping)
+            or not isinstance(each.get("name"), str)
+            or not set(each) <= {"name", "weight"}
+            or not isinstance(weight, (int, float))
+            or isinstance(weight, bool)
+        ):
+            raise HostFault(
+                "option `loras` takes a list of objects with a name and a weight",
+                kind="invalid_params",
+                hint='write [{:name "storybook" :weight 0.8}]',
+                data={"option": "loras"},
+            )
+        loras.append(Lora(each["name"], float(weight)))
+    return tuple(loras)
 
 
 def choose_size(

@@ -50,6 +50,7 @@ class GenerateOffer(DrawingOffer):
             "imageToImage": f' "{PICTURE}" {said}',
             "models": "",
             "schedulers": "",
+            "loras": "",
             "estimate": f' "textToImage" [{said}]',
         }
         return {
@@ -137,6 +138,15 @@ class Generate(DrawingType):
             {"name": each.name, "label": each.label}
             for each in schedulers.SCHEDULERS.values()
             if use.restrictions.permits("allowed_schedulers", each.name)
+        ]
+
+    @method(effects=Effect.READS, label="LoRAs")
+    async def loras(self, use: Use) -> list[Json]:
+        """The LoRAs that may be used, each with the model it was made for where that is known."""
+        return [
+            {"name": each.id, "title": each.title, "description": each.description, "base": each.base}
+            for each in self.installed.loras()
+            if use.restrictions.permits("allowed_loras", (each.id,))
         ]
 
     @method(effects=Effect.READS, label="Estimate")

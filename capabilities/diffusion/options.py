@@ -1,12 +1,17 @@
 """What drawing can be restricted to, and the options that all methods which draw have."""
 
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
+
 from mintaka.capabilities.arguments import Options, option
 from mintaka.capabilities.limits import MEGA
-from mintaka.capabilities.order import EXACT, Allowed, AtMost, Deny, Fractions, Interval, Preference, Unfit
+from mintaka.capabilities.order import EXACT, Allowed, AtMost, Deny, Fractions, Interval, Preference, Selection, Unfit
 from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.widgets import Phase, Widget
 from mintaka.engine import schedulers
 from mintaka.engine.errors import Unsupported
+from mintaka.engine.requests import MAX_LORA_WEIGHT
 
 MIN_SIDE = 8
 MAX_SIDE = 4096
@@ -52,6 +57,7 @@ class DrawingRestrictions(Restrictions):
     )
     seed: Interval = restriction("Seeds that may be used")
     strength: Fractions = restriction("How much of a picture that is given may be made anew, such as [0, 0.5]")
+    allowed_loras: Selection = restriction("LoRAs that may be used; [] for none")
     no_preview: Deny = restriction("No previews while a picture is made")
 
 
@@ -92,6 +98,23 @@ class Strong(Options):
         soft=(0.2, 1),
         phase=Phase.SAMPLING,
     )
+
+
+LoraOption = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string"},
+                "weight": {"type": "number", "default": 1, "minimum": -MAX_LORA_WEIGHT, "maximum": MAX_LORA_WEIGHT},
+            },
+            "required": ["name"],
+            "additionalProperties": False,
+        }
+    ),
+]
+"""``{:name "storybook" :weight 0.8}``; looked at by `mintaka.capabilities.diffusion.choosing.choose_loras`."""
 
 
 class DrawingOptions(Options):
@@ -170,6 +193,13 @@ class DrawingOptions(Options):
         narrowed_by="max_batch",
         soft=(1, 8),
         phase=Phase.OUTPUT,
+    )
+    loras: list[LoraOption] | None = option(
+        label="LoRAs",
+        help="Small files that change how the model draws, each with a weight: 1 as it was made, 0 not at all.",
+        choices="loras",
+        narrowed_by="allowed_loras",
+        phase=Phase.MODEL,
     )
     max_compute: float | None = option(
         label="Compute at most",

@@ -5,14 +5,14 @@ as it was said, and is refused later where it lies above one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mintaka.capabilities.diffusion.choosing import choose_scheduler, choose_steps, draw_seed
+from mintaka.capabilities.diffusion.choosing import choose_loras, choose_scheduler, choose_steps, draw_seed
 from mintaka.capabilities.diffusion.options import MAX_PROMPT, DrawingOptions
 from mintaka.capabilities.use import Use
 from mintaka.engine.models import ModelInfo
-from mintaka.engine.requests import Drawing, TextToImage, steps_run
+from mintaka.engine.requests import Drawing, Lora, TextToImage, steps_run
 from mintaka.runtime.errors import HostFault
 from mintaka.runtime.values import Value
 
@@ -45,6 +45,7 @@ class Wanted:
     seed: int
     scheduler: str | None
     previews: bool
+    loras: tuple[Lora, ...]
     added: Added
 
     @property
@@ -84,6 +85,8 @@ class Wanted:
             "seed": (self.seed, self.seed + self.options.batch - 1),
             "no_preview": self.previews,
         }
+        if self.loras:
+            asked["allowed_loras"] = tuple(each.name for each in self.loras)
         if self.scheduler is not None:
             asked["allowed_schedulers"] = self.scheduler
         if self.added.strength is not None:
@@ -107,6 +110,7 @@ class Wanted:
             scheduler=self.scheduler,
             batch=self.options.batch,
             previews=self.previews,
+            loras=self.loras,
             **self.added.own,
         )
 
@@ -121,6 +125,7 @@ class Wanted:
             "negative_prompt_2": self.options.negative_prompt_2,
             "seed": seed,
             "scheduler": self.scheduler,
+            "loras": [asdict(each) for each in self.loras] or None,
             **self.added.options,
         }
         return [*self.added.given, {name: value for name, value in options.items() if value is not None}]
@@ -131,7 +136,7 @@ def complete(
 ) -> Wanted:
     """Fill in what the script left open.
 
-    Raises HostFault ``invalid_params`` (the prompt is too long) and ``unsupported`` (no such scheduler).
+    Raises HostFault ``invalid_params`` (the prompt, `loras`) and ``unsupported`` (no such scheduler).
     """
     restrictions = use.restrictions
     if len(prompt) > MAX_PROMPT:
@@ -150,5 +155,6 @@ def complete(
         seed=draw_seed(use.randomness, restrictions, options.batch) if options.seed is None else options.seed,
         scheduler=choose_scheduler(options.scheduler, model, restrictions),
         previews=restrictions.permits("no_preview", True) if options.previews is None else options.previews,
+        loras=choose_loras(options.loras),
         added=added,
     )

@@ -1,5 +1,6 @@
 """The folders in which models are found."""
 
+import builtins
 import difflib
 import hashlib
 import itertools
@@ -10,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from mintaka.engine.errors import NoSuchModel
+from mintaka.engine.errors import NoSuchModel, Unsupported
 from mintaka.engine.models.controlnets import CONFIG, ControlNetInfo, read_controlnet
 from mintaka.engine.models.info import INDEX, SIDECAR, BadModel, ModelInfo, read_model
+from mintaka.engine.models.loras import LoraInfo, find_loras
 
 DEPTH = 2
 """How far below a given folder models are looked for: ``starter`` and ``owner/name``."""
@@ -26,9 +28,11 @@ class ModelSnapshot:
         models: Mapping[str, ModelInfo],
         faults: Mapping[str, BadModel],
         controlnets: Mapping[str, ControlNetInfo] | None = None,
+        loras: Mapping[str, LoraInfo] | None = None,
     ) -> None:
         self._models = models
         self._controlnets = controlnets or {}
+        self._loras = loras or {}
         self._faults = faults
 
     @cached_property
@@ -37,11 +41,25 @@ class ModelSnapshot:
         told = hashlib.blake2b(digest_size=8)
         for each in (*self._models.values(), *self._controlnets.values()):
             told.update(each.model_dump_json(exclude={"path"}).encode())
+        for lora in self._loras.values():
+            told.update(lora.model_dump_json(exclude={"file"}).encode())
         return told.hexdigest()
 
     def list(self) -> list[ModelInfo]:
         """Every usable model, in the order of the folders and then of their names; for the others see `faults`."""
         return [*self._models.values()]
+
+    def loras(self) -> builtins.list[LoraInfo]:
+        """Every usable LoRA, in the order of the folders and then of their names."""
+        return [*self._loras.values()]
+
+    def lora(self, lora_id: str) -> LoraInfo:
+        """The LoRA called ``lora_id``. Raises Unsupported, which names no others: not all may know of all."""
+        if lora_id not in self._loras:
+            raise Unsupported(
+                f"there is no LoRA called “{lora_id}”", hint="diffusers.generate.loras tells those there are"
+            )
+        return self._loras[lora_id]
 
     def faults(self) -> tuple[BadModel, ...]:
         """Why folders that look like models cannot be used."""
@@ -112,6 +130,14 @@ class ModelFolder:
         """The ControlNet now called ``controlnet_id``; see `ModelSnapshot.controlnet`."""
         return self.snapshot().controlnet(controlnet_id)
 
+    def loras(self) -> builtins.list[LoraInfo]:
+        """Every usable LoRA now."""
+        return self.snapshot().loras()
+
+    def lora(self, lora_id: str) -> LoraInfo:
+        """The LoRA now called ``lora_id``; see `ModelSnapshot.lora`."""
+        return self.snapshot().lora(lora_id)
+
     def snapshot(self) -> ModelSnapshot:
         """All models as they are now; the same object as before where nothing changed."""
         models: dict[str, ModelInfo] = {}
@@ -131,10 +157,12 @@ class ModelFolder:
                 elif info is not None:
                     controlnets.setdefault(info.id, info)
         self._read = read
-        seen = [*read, *((name, fault.message) for name, fault in faults.items())]
+        loras, bad_loras = find_loras(self._paths)
+        faults = {**bad_loras, **faults}
+        seen = [*read, *loras.values(), *((name, fault.message) for name, fault in faults.items())]
         last = self._last
         if last is None or last[0] != seen:
-            last = self._last = seen, ModelSnapshot(models, faults, controlnets)
+            last = self._last = seen, ModelSnapshot(models, faults, controlnets, loras)
         return last[1]
 
 

@@ -194,7 +194,7 @@ def _read_sidecar(path: Path, name: str) -> Sidecar:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise BadModel(f"{name}/{SIDECAR}: `{key}`: {first['msg']}", hint=f"correct `{key}` in {SIDECAR}") from error
-    if sidecar.enlarge is not None and not _inside(path, sidecar.enlarge.file):
+    if sidecar.enlarge is not None and not file_inside(path, sidecar.enlarge.file):
         raise BadModel(
             f"{name}/{SIDECAR}: `enlarge.file`: {sidecar.enlarge.file!r} is not a file in the model's folder",
             hint="put the upscaler's file into the folder, or set `enlarge` to null",
@@ -202,7 +202,8 @@ def _read_sidecar(path: Path, name: str) -> Sidecar:
     return sidecar
 
 
-def _inside(folder: Path, file: str) -> bool:
+def file_inside(folder: Path, file: str) -> bool:
+    """Whether ``file`` is a file in ``folder``, wherever links lead."""
     found = (folder / file).absolute()
     return found.is_file() and ".." not in Path(file).parts and found.is_relative_to(folder.absolute())
 

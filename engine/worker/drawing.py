@@ -1,7 +1,7 @@
 """The story of one drawing, told from beginning to end; it runs in a greenlet of its own and parks where it waits."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,11 +27,16 @@ def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[
         nets = [(files[controlnet_role(i)], each.controlnet) for i, each in enumerate(request.controls)]
         controlnets = tuple(aside(partial(shelf.controlnet, path, name), Lane.LOAD) for path, name in nets)
         loaded = replace(loaded, controlnets=controlnets)
+    with loaded.adapters.modules(request.loras, files) as modules:
+        return _draw(request, loaded, modules, on_step)
+
+
+def _draw(request: Drawing, loaded: Loaded, modules: Mapping[str, Any], on_step: OnStep) -> list[Picture]:
     planned = planning.plan(request, loaded)
     sizes = planned.sizes
     chosen = schedulers.find(name) if (name := request.scheduler or loaded.info.scheduler) else None
     scheduler = make_scheduler(loaded.base.scheduler, chosen, request.seed)
-    pipeline = proxy.twin(loaded.pipeline(planned.task), {**loaded.proxies, **planned.modules}, scheduler)
+    pipeline = proxy.twin(loaded.pipeline(planned.task), {**modules, **planned.modules}, scheduler)
     notes = (
         *vocabulary_notes(loaded.info, request.prompt),
         *length_notes(pipeline, request.prompt),

@@ -19,6 +19,10 @@ _REMEMBERED = 8
 """Keys whose merged leaves are kept: those of the models in use now."""
 
 
+def _nothing() -> None:
+    """A module of one state is always in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A method of a heavy module, as requests call it."""
@@ -30,12 +34,24 @@ class Entry:
     parameters: tuple[str, ...]
     """Names of its arguments, in their order."""
     reading: Reading
+    variant: Hashable = None
+    """In which of its states the module is to run: those of its adapters that act."""
+    prepare: Callable[[], None] = _nothing
+    """Brings the module into that state, right before it runs."""
 
     @classmethod
-    def of(cls, module: nn.Module, name: str, reading: Reading) -> "Entry":
+    def of(
+        cls,
+        module: nn.Module,
+        name: str,
+        reading: Reading,
+        variant: Hashable = None,
+        prepare: Callable[[], None] = _nothing,
+    ) -> "Entry":
         """The entry ``name`` of ``module``."""
         read = module.forward if name == "__call__" else getattr(module, name)
-        return cls(module, name, getattr(module, name), tuple(inspect.signature(read).parameters), reading)
+        parameters = tuple(inspect.signature(read).parameters)
+        return cls(module, name, getattr(module, name), parameters, reading, variant, prepare)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +85,7 @@ class Forward:
             kwargs=kwargs,
             rows=apart.rows,
             device=apart.device,
-            key=(id(entry.module), entry.name, apart.device, shape),
+            key=(id(entry.module), entry.name, entry.variant, apart.device, shape),
             tree={name: tree for name, (_, tree) in parts.items()},
             leaves=tuple(apart.leaves),
             has_lists=apart.has_lists,
@@ -84,6 +100,7 @@ class Forward:
 
     def alone(self) -> Any:
         """Run it for this call only."""
+        self.entry.prepare()
         return self.entry.run(*self.args, **self.kwargs)
 
 
@@ -104,6 +121,7 @@ class Merger:
             return [first.alone()]
         leaves = self._merge(first.key, list(zip(*(each.leaves for each in forwards), strict=True)))
         arguments = {name: fill(tree, leaves) for name, tree in first.tree.items()}
+        first.entry.prepare()
         result = first.entry.run(**arguments)
         return split(result, [each.rows for each in forwards], has_lists=first.has_lists)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +13,9 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from mintaka.engine.errors import EngineError
 from mintaka.engine.models.controlnets import CONFIG, ControlNetInfo, read_controlnet
 from mintaka.engine.models.info import BadModel, ModelInfo, read_model
+from mintaka.engine.worker.adapters import Adapters
 from mintaka.engine.worker.failures import is_out_of_memory
-from mintaka.engine.worker.proxy import controlnet_proxy, proxies
+from mintaka.engine.worker.proxy import controlnet_proxy
 from mintaka.engine.worker.tasks import Task, pipeline_for
 from mintaka.engine.worker.upscaling import Upscaler, load_upscaler
 
@@ -44,8 +44,8 @@ class Loaded:
     info: ModelInfo
     base: Any
     """The pipeline as it was loaded; see `pipeline`."""
-    proxies: Mapping[str, Any]
-    """What stands for the pipeline's heavy modules in a request; see `mintaka.engine.worker.proxy`."""
+    adapters: Adapters
+    """Its LoRAs, and what stands for the pipeline's heavy modules in a request."""
     upscaler: Upscaler | None
     weight_bytes: int
     digest: str | None
@@ -121,7 +121,7 @@ def load(info: ModelInfo, device: str) -> Loaded:
         pipeline = _pipeline(info, device)
         upscaler = load_upscaler(info.path / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
     digest = _digest(files) if sum(file.stat().st_size for file in files) <= HASH_LIMIT else None
-    return Loaded(info, pipeline, proxies(pipeline), upscaler, _weight_bytes(pipeline), digest)
+    return Loaded(info, pipeline, Adapters(info.id, pipeline), upscaler, _weight_bytes(pipeline), digest)
 
 
 def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:

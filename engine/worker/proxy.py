@@ -6,8 +6,9 @@ each run (see `mintaka.engine.worker.stepping`).
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mintaka.engine.worker import stepping
@@ -35,9 +36,14 @@ CONTROLNET = Heavy(("__call__",), 1, Reading(scales=frozenset({"conditioning_sca
 """A ControlNet, which is no part of a model: what it gives is what the denoiser is then run with."""
 
 
-def proxies(pipeline: Any) -> dict[str, Any]:
-    """A proxy for each heavy module of ``pipeline``; they keep nothing of a request, so one set serves all."""
-    return {name: _proxy(getattr(pipeline, name), heavy) for name, heavy in HEAVY.items()}
+def proxies(
+    pipeline: Any, variant: Hashable = None, prepare: Callable[[Any], None] = lambda module: None
+) -> dict[str, Any]:
+    """A proxy for each heavy module of ``pipeline``; they keep nothing of a request, so one set serves all.
+
+    ``prepare`` brings a module into the state ``variant``, right before it runs (`mintaka.engine.worker.adapters`).
+    """
+    return {name: _proxy(getattr(pipeline, name), heavy, variant, prepare) for name, heavy in HEAVY.items()}
 
 
 def controlnet_proxy(module: Any) -> Any:
@@ -60,9 +66,13 @@ def _nothing() -> None:
     """Moving weights about is not for one request to do."""
 
 
-def _proxy(module: Any, heavy: Heavy) -> Any:
+def _proxy(
+    module: Any, heavy: Heavy, variant: Hashable = None, prepare: Callable[[Any], None] = lambda module: None
+) -> Any:
+    ready = partial(prepare, module)
     body: dict[str, Any] = {
-        method: _parking(Entry.of(module, method, heavy.reading), heavy.rank) for method in heavy.methods
+        method: _parking(Entry.of(module, method, heavy.reading, variant, ready), heavy.rank)
+        for method in heavy.methods
     }
     body["to"] = lambda own, *args, **kwargs: own  # no request moves or casts weights that others use
     kind = type(module)

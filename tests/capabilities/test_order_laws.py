@@ -18,6 +18,7 @@ from mintaka.capabilities.order import (
     Numbers,
     Order,
     Preference,
+    Selection,
     Unfit,
 )
 from mintaka.capabilities.places import Domains, Namespace, PathPrefix
@@ -39,6 +40,7 @@ class Kind:
 
 KINDS = {
     "Allowed": Kind(Allowed(), st.lists(NAMES, min_size=1), NAMES),
+    "Selection": Kind(Selection(), st.lists(NAMES), st.lists(NAMES, max_size=3).map(tuple)),
     "Numbers": Kind(Numbers(), st.lists(SMALL, min_size=1), SMALL),
     "AtMost": Kind(AtMost(), SMALL, SMALL),
     "AtMost in millions": Kind(

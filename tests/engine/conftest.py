@@ -112,6 +112,25 @@ def make_controlnet(folder: Path, seed: int = 1, **sidecar: object) -> Path:
     return folder
 
 
+def write_lora(file: Path, seed: int, *, rank: int = 4, text: bool = False) -> None:
+    """A LoRA of random weights over the starter's UNet, its convolutions too; over its text encoder if ``text``."""
+    rng = np.random.default_rng(seed)
+    tensors = {}
+    parts = [("unet", "unet/diffusion_pytorch_model.safetensors", ("to_q", "to_v", "to_out.0", "conv1", "ff.net.2"))]
+    if text:
+        parts.append(("text_encoder", "text_encoder/model.safetensors", ("q_proj", "v_proj")))
+    for part, weights, layers in parts:
+        for name, weight in load_file(STARTER / weights).items():
+            path = name.removesuffix(".weight").removeprefix("text_model.")
+            if name.endswith(".weight") and path.endswith(layers):
+                first = rng.normal(0, 0.3 / np.sqrt(weight[0].size), (rank, *weight.shape[1:]))
+                second = rng.normal(0, 1, (weight.shape[0], rank, *(1 for _ in weight.shape[2:])))
+                tensors[f"{part}.{path}.lora_A.weight"] = first.astype(np.float32)
+                tensors[f"{part}.{path}.lora_B.weight"] = second.astype(np.float32)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, file)
+
+
 def write_upscaler(file: Path, factor: int) -> None:
     """An SRVGGNetCompact of zeros: what it adds to its nearest-neighbour base is nothing."""
     features = 4
@@ -139,6 +158,10 @@ def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     widen(make_model(root / "nine", id="nine"))
     make_controlnet(root / "edges", control_type="canny", base="tiny")
     make_controlnet(root / "nameless", seed=2)
+    write_lora(root / "lora" / "rough.safetensors", 1)
+    write_lora(root / "lora" / "spoken.safetensors", 2, text=True)
+    write_lora(root / "flowing" / "flowing.safetensors", 3, rank=2)
+    (root / "flowing" / "mintaka.json").write_text(json.dumps({"kind": "lora", "id": "flowing", "for": "tiny"}))
     spoil(make_model(root / "spoilt", id="spoilt"))
     pickled = make_model(root / "pickled", id="pickled")
     (pickled / "unet").unlink()
