@@ -60,6 +60,9 @@ Files = Mapping[str, Path]
 MODEL = "model"
 """The folder of the model that draws."""
 
+UPSCALER = "upscaler"
+"""The file of an upscaler."""
+
 
 def controlnet_role(number: int) -> str:
     """The folder of the ControlNet that reads control ``number`` of a request, counted from 0."""

@@ -7,10 +7,11 @@ from mintaka.engine import schedulers, sizing
 from mintaka.engine.controls import ABOUT, ControlType
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
-from mintaka.engine.messages import MODEL, Files, controlnet_role, lora_role
+from mintaka.engine.messages import MODEL, UPSCALER, Files, controlnet_role, lora_role
 from mintaka.engine.models.controlnets import ControlNetInfo, misfit
 from mintaka.engine.models.info import ModelInfo
 from mintaka.engine.models.loras import LoraInfo
+from mintaka.engine.models.upscalers import UpscalerInfo
 from mintaka.engine.requests import (
     MAX_LORA_WEIGHT,
     Control,
@@ -22,6 +23,7 @@ from mintaka.engine.requests import (
     Preprocess,
     Request,
     Resample,
+    Upscale,
 )
 
 MAX_STEPS = 1000
@@ -32,6 +34,7 @@ MAX_FACTOR = 8
 MAX_CONTROLS = 8
 MAX_CONTROL_STRENGTH = 2.0
 MAX_LORAS = 8
+MIN_TILE = 32
 
 
 class Models(Protocol):
@@ -47,6 +50,10 @@ class Models(Protocol):
 
     def lora(self, lora_id: str) -> LoraInfo:
         """The LoRA of that id. Raises Unsupported."""
+        ...
+
+    def upscaler(self, name: str) -> UpscalerInfo:
+        """The upscaler of that name. Raises NoSuchModel, BadModel."""
         ...
 
 
@@ -119,6 +126,16 @@ def _outpaint(request: Outpaint, models: Models) -> Files:
 def _resample(request: Resample, models: Models) -> Files:
     check_enlarged(request.image, request.factor)
     return {}
+
+
+@prepare.register
+def _upscale(request: Upscale, models: Models) -> Files:
+    check_enlarged(request.image, request.factor)
+    if not MIN_TILE <= request.tile <= sizing.MAX_SIDE:
+        raise Unsupported(f"tiles of {request.tile} px are out of range; use {MIN_TILE} to {sizing.MAX_SIDE}")
+    if not 0 <= request.overlap <= request.tile // 2:
+        raise Unsupported(f"an overlap of {request.overlap} px is out of range; use 0 to half of the tile")
+    return {UPSCALER: models.upscaler(request.upscaler).path}
 
 
 def check_enlarged(image: bytes, factor: int) -> tuple[int, int]:

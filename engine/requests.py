@@ -156,6 +156,21 @@ class Resample(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upscale(Request):
+    """A picture to be enlarged by a learned upscaler, in overlapping tiles."""
+
+    method: ClassVar[str] = "upscale"
+
+    image: bytes
+    upscaler: str
+    factor: int
+    tile: int
+    """The longest side of a tile in pixels of the picture given."""
+    overlap: int
+    """Pixels that neighbouring tiles share; at most half of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """A picture that steers a drawing, and the ControlNet that reads it."""
 
@@ -193,7 +208,16 @@ class Preprocess(Request):
     options: PreprocessOptions
 
 
-REQUESTS: tuple[type[Request], ...] = (TextToImage, ImageToImage, Inpaint, Outpaint, Resample, Controlled, Preprocess)
+REQUESTS: tuple[type[Request], ...] = (
+    TextToImage,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Resample,
+    Upscale,
+    Controlled,
+    Preprocess,
+)
 """Every kind of request."""
 
 

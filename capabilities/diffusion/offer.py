@@ -20,6 +20,7 @@ from mintaka.capabilities.widgets import Widget
 from mintaka.engine import schedulers
 from mintaka.engine.errors import EngineError
 from mintaka.engine.models import ControlNetInfo, ModelInfo
+from mintaka.engine.models.upscalers import UpscalerInfo
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.blobs import Blobs
 
@@ -38,6 +39,11 @@ class Snapshot(Models, Protocol):
 
     def controlnet(self, controlnet_id: str) -> ControlNetInfo:
         """The ControlNet of that id. Raises NoSuchModel, BadModel."""
+        ...
+
+    @property
+    def upscalers(self) -> tuple[UpscalerInfo, ...]:
+        """The upscalers that can enlarge any picture."""
         ...
 
 

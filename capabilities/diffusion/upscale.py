@@ -2,22 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
-from mintaka.capabilities.arguments import Options, option
+from mintaka.capabilities.arguments import Options, option, parse_options
 from mintaka.capabilities.diffusion.offer import PICTURE, DrawingOffer, DrawingType
-from mintaka.capabilities.diffusion.options import DrawingRestrictions
+from mintaka.capabilities.diffusion.options import MAX_SIDE, DrawingRestrictions
 from mintaka.capabilities.diffusion.studio import FAILURES
+from mintaka.capabilities.failures import told
 from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.offers import Advice
-from mintaka.capabilities.order import AtMost
+from mintaka.capabilities.order import AtMost, Json
 from mintaka.capabilities.registry import Effect, Progress, capability, method
 from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.sources import Source
 from mintaka.capabilities.use import Use
 from mintaka.capabilities.widgets import Phase
-from mintaka.engine.preparing import MAX_FACTOR, MIN_FACTOR
+from mintaka.engine.models.upscalers import BEST, ENDING, UpscalerInfo, best_upscaler, no_such_upscaler
+from mintaka.engine.preparing import MAX_FACTOR, MIN_FACTOR, MIN_TILE
 from mintaka.engine.requests import Interpolation, Request, Resample
+from mintaka.engine.requests import Upscale as EngineUpscale
 from mintaka.runtime.errors import HostFault
 from mintaka.runtime.values import Value
 
@@ -60,6 +63,51 @@ class TraditionalOptions(Larger):
     )
 
 
+class UpscaleOptions(Options):
+    """How to enlarge with a learned upscaler."""
+
+    model: str | None = option(
+        label="Upscaler",
+        help="Which upscaler; `realesrgan` and `esrgan` mean the best there is for the factor.",
+        narrowed_by="allowed_models",
+        max_length=200,
+        phase=Phase.MODEL,
+    )
+    factor: int | None = option(
+        label="Factor",
+        help="How many times as wide and as high; where it is given beside too, this one counts.",
+        unit="times",
+        ge=MIN_FACTOR,
+        le=MAX_FACTOR,
+        narrowed_by="max_factor",
+        soft=(2, 4),
+        phase=Phase.SIZE,
+    )
+    tile: int = option(
+        512,
+        label="Tile",
+        help="The picture is enlarged in tiles of this size; larger ones take more memory.",
+        unit="px",
+        ge=MIN_TILE,
+        le=MAX_SIDE,
+        soft=(128, 1024),
+        phase=Phase.OUTPUT,
+    )
+    overlap: int = option(
+        32,
+        label="Overlap",
+        help="How much neighbouring tiles share, over which one fades into the other.",
+        unit="px",
+        ge=0,
+        le=MAX_SIDE // 2,
+        soft=(8, 128),
+        phase=Phase.OUTPUT,
+    )
+
+
+USUAL = UpscaleOptions()
+
+
 class UpscaleOffer(DrawingOffer):
     """What the metadata tells of ``diffusers.upscale``."""
 
@@ -67,9 +115,16 @@ class UpscaleOffer(DrawingOffer):
 
     def advice(self, restrictions: Restrictions) -> Advice:
         """As of every type that draws, but arithmetic needs no model."""
-        told = super().advice(restrictions)
+        usual = super().advice(restrictions)
         call = f'(lens.upscaleTraditional "{PICTURE}" {{:method "bicubic"}})'
-        return replace(told, examples={**told.examples, "upscaleTraditional": [f"{TAKEN}\n{call}"]})
+        listing = f"{TAKEN}\n(lens.upscalers)"
+        examples = {**usual.examples, "upscaleTraditional": [f"{TAKEN}\n{call}"], "upscalers": [listing]}
+        try:
+            choose_upscaler(None, MIN_FACTOR, restrictions, self._models.upscalers)
+        except HostFault as fault:
+            return replace(usual, examples=examples, unavailable={**usual.unavailable, "upscale": fault.message})
+        examples["upscale"] = [f'{TAKEN}\n(lens.upscale "{PICTURE}" "realesrgan" 2)']
+        return replace(usual, examples=examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +207,70 @@ class Upscale(DrawingType):
         given: list[Value] = [source.asset, {"method": str(interpolation), "factor": options.factor}]
         [picture] = await self.studio.make(use, Enlargement(source, options.factor, made, given))
         return picture
+
+    @method(
+        effects=Effect.GPU,
+        label="Upscale",
+        cost="result",
+        deterministic=True,
+        cancellable=True,
+        progress=Progress.STEPS,
+        errors=(*FAILURES, "bad_image"),
+    )
+    async def upscale(
+        self,
+        use: Use,
+        image: Annotated[ImageArgument, "The picture to enlarge"],
+        model: Annotated[str | dict[str, Any], "Which upscaler, see `upscalers`; or the options at once"] = BEST[-1],
+        factor: Annotated[int, "How many times as wide and as high"] = MIN_FACTOR,
+        options: UpscaleOptions = USUAL,
+    ) -> Image:
+        """Enlarge with a learned upscaler, in overlapping tiles that leave no seams."""
+        if isinstance(model, dict):
+            given = parse_options("diffusers.upscale.upscale", UpscaleOptions, model)
+            assert isinstance(given, UpscaleOptions)
+            model, options = given.model or BEST[-1], given
+        model, factor = options.model or model, options.factor or factor
+        if not MIN_FACTOR <= factor <= MAX_FACTOR:
+            raise HostFault(
+                f"`factor` of diffusers.upscale.upscale must be from {MIN_FACTOR} to {MAX_FACTOR} times",
+                kind="invalid_params",
+                hint="use 2 or 4",
+                data={"argument": "factor"},
+            )
+        chosen = choose_upscaler(model, factor, use.restrictions, self.installed.snapshot().upscalers)
+        source = await self.sources.read(use, image, "image")
+        again = {"tile": options.tile, "overlap": options.overlap}
+        made = EngineUpscale(id="", image=source.data, upscaler=chosen, factor=factor, **again)
+        given_again: list[Value] = [source.asset, chosen, factor, dict[str, Value](again)]
+        [picture] = await self.studio.make(use, Enlargement(source, factor, made, given_again, chosen))
+        return picture
+
+    @method(effects=Effect.READS, label="Upscalers")
+    async def upscalers(self, use: Use) -> list[Json]:
+        """The upscalers that may be used, each with its factor where that is told."""
+        return [
+            {"id": each.id, "title": each.title, "factor": each.factor}
+            for each in self.installed.snapshot().upscalers
+            if use.restrictions.permits("allowed_models", each.id)
+        ]
+
+
+def choose_upscaler(
+    asked: str | None, factor: int, restrictions: Restrictions, upscalers: Sequence[UpscalerInfo]
+) -> str:
+    """The upscaler asked for, or the best for the factor of those allowed. Raises HostFault ``no_such_model``.
+
+    What was asked for by name is looked for only when the call is let begin: nobody learns what else there is.
+    """
+    if asked is not None and asked.lower() not in BEST:
+        return asked.removesuffix(ENDING)
+    allowed = [each for each in upscalers if restrictions.permits("allowed_models", each.id)]
+    best = best_upscaler(allowed, factor)
+    if best is None:
+        with told():
+            raise no_such_upscaler("none of the upscalers that may be used is there", ())
+    return best.id
 
 
 def _interpolation(name: str, option: str) -> Interpolation:

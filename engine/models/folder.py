@@ -15,6 +15,7 @@ from mintaka.engine.errors import NoSuchModel, Unsupported
 from mintaka.engine.models.controlnets import CONFIG, ControlNetInfo, read_controlnet
 from mintaka.engine.models.info import INDEX, SIDECAR, BadModel, ModelInfo, read_model
 from mintaka.engine.models.loras import LoraInfo, find_loras
+from mintaka.engine.models.upscalers import UpscalerInfo, find_upscalers, get_upscaler
 
 DEPTH = 2
 """How far below a given folder models are looked for: ``starter`` and ``owner/name``."""
@@ -29,11 +30,13 @@ class ModelSnapshot:
         faults: Mapping[str, BadModel],
         controlnets: Mapping[str, ControlNetInfo] | None = None,
         loras: Mapping[str, LoraInfo] | None = None,
+        upscalers: tuple[UpscalerInfo, ...] = (),
     ) -> None:
         self._models = models
         self._controlnets = controlnets or {}
         self._loras = loras or {}
         self._faults = faults
+        self.upscalers = upscalers
 
     @cached_property
     def revision(self) -> str:
@@ -43,6 +46,8 @@ class ModelSnapshot:
             told.update(each.model_dump_json(exclude={"path"}).encode())
         for lora in self._loras.values():
             told.update(lora.model_dump_json(exclude={"file"}).encode())
+        for upscaler in self.upscalers:
+            told.update(repr((upscaler.id, upscaler.title, upscaler.factor)).encode())
         return told.hexdigest()
 
     def list(self) -> list[ModelInfo]:
@@ -138,6 +143,10 @@ class ModelFolder:
         """The LoRA now called ``lora_id``; see `ModelSnapshot.lora`."""
         return self.snapshot().lora(lora_id)
 
+    def upscaler(self, name: str) -> UpscalerInfo:
+        """The upscaler now called ``name``. Raises NoSuchModel, BadModel."""
+        return get_upscaler(name, self.snapshot().upscalers, self._paths)
+
     def snapshot(self) -> ModelSnapshot:
         """All models as they are now; the same object as before where nothing changed."""
         models: dict[str, ModelInfo] = {}
@@ -159,10 +168,12 @@ class ModelFolder:
         self._read = read
         loras, bad_loras = find_loras(self._paths)
         faults = {**bad_loras, **faults}
-        seen = [*read, *loras.values(), *((name, fault.message) for name, fault in faults.items())]
+        upscalers = find_upscalers(self._paths, models.values())
+        seen: list[object] = [*read, *loras.values(), *upscalers]
+        seen += [(name, fault.message) for name, fault in faults.items()]
         last = self._last
         if last is None or last[0] != seen:
-            last = self._last = seen, ModelSnapshot(models, faults, controlnets, loras)
+            last = self._last = seen, ModelSnapshot(models, faults, controlnets, loras, upscalers)
         return last[1]
 
 

@@ -1,13 +1,23 @@
-"""Enlarging a picture that is given, without drawing: by arithmetic."""
+"""Enlarging a picture that is given, without drawing: by arithmetic, or by a learned upscaler."""
 
 from functools import partial
 
+import numpy as np
+import torch
 from PIL import Image
 
 from mintaka.engine import receipt
-from mintaka.engine.requests import Interpolation, OnStep, Picture, Resample, Step
+from mintaka.engine.messages import UPSCALER, Files
+from mintaka.engine.requests import Interpolation, OnStep, Picture, Resample, Step, Upscale
 from mintaka.engine.worker import decoding, finishing
-from mintaka.engine.worker.stepping import Lane, aside
+from mintaka.engine.worker.forwards import Entry, Forward
+from mintaka.engine.worker.loading import Shelf
+from mintaka.engine.worker.stepping import Lane, aside, call
+from mintaka.engine.worker.tiles import Grid, by_tiles
+from mintaka.engine.worker.trees import PLAIN
+
+RANK = 2
+"""Tiles take turns with the steps of drawings."""
 
 FILTERS = {
     Interpolation.LANCZOS: Image.Resampling.LANCZOS,
@@ -35,7 +45,50 @@ def enlarged(image: Image.Image, factor: int, interpolation: Interpolation) -> I
     return image.resize((image.width * factor, image.height * factor), FILTERS[interpolation])
 
 
-def finished(request: Resample, image: Image.Image, notes: tuple[str, ...] = ()) -> Picture:
+def upscale(request: Upscale, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    """The picture of ``request`` enlarged by an upscaler: as often as it takes, then brought to exactly the factor.
+
+    A step is a tile. Raises BadImage, BadModel.
+    """
+    upscaler = aside(partial(shelf.upscalers.get, files[UPSCALER]), Lane.LOAD)
+    image = aside(partial(decoding.decode, request.image), Lane.FINISH)
+    colours = np.array(image.convert("RGB"), np.float32) / 255
+    pixels = torch.from_numpy(colours).permute(2, 0, 1)[None]
+    grids = [Grid(image.height, image.width, request.tile, request.overlap)]
+    reached = upscaler.factor
+    while reached < request.factor:
+        grids.append(Grid(image.height * reached, image.width * reached, request.tile, request.overlap))
+        reached *= upscaler.factor
+    done, steps = 0, sum(map(len, grids))
+    entry = Entry(upscaler.model.model, "__call__", upscaler, ("images",), PLAIN)
+
+    def enlarge(tile: torch.Tensor) -> torch.Tensor:
+        nonlocal done
+        large: torch.Tensor = call(Forward.of(entry, (tile,), {}), RANK)
+        done += 1
+        on_step(Step(done, steps))
+        return large.cpu()
+
+    for grid in grids:
+        pixels = by_tiles(pixels, grid, upscaler.factor, enlarge)
+    return [aside(partial(_upscaled, request, image, pixels, reached), Lane.FINISH)]
+
+
+def _upscaled(request: Upscale, image: Image.Image, pixels: torch.Tensor, reached: int) -> Picture:
+    finishing.check_numbers(pixels)
+    [large] = finishing.as_images(pixels)
+    size = (image.width * request.factor, image.height * request.factor)
+    notes: tuple[str, ...] = ()
+    if large.size != size:
+        notes = (f"enlarged {reached} times by {request.upscaler}, resampled to {size[0]} × {size[1]}",)
+        large = large.resize(size, Image.Resampling.LANCZOS)
+    if image.mode == "RGBA":
+        # Bilinear, since a filter that rings would leave a veil over what is wholly transparent.
+        large.putalpha(image.getchannel("A").resize(size, Image.Resampling.BILINEAR))
+    return finished(request, large, notes)
+
+
+def finished(request: Resample | Upscale, image: Image.Image, notes: tuple[str, ...] = ()) -> Picture:
     """``image`` as a file with its receipt."""
     data = finishing.png(image, receipt.plain_chunks(request, notes, image.size))
     return Picture(data, *image.size, None, notes)

@@ -20,15 +20,25 @@ def finish(images: torch.Tensor, sizes: SizePlan, upscaler: Upscaler | None) -> 
 
     Raises EngineError when one of them holds what is not a number.
     """
+    check_numbers(images)
+    if sizes.factor is not None and upscaler is not None:
+        images = upscaler(images)
+    return [_fit(each, sizes) for each in as_images(images)]
+
+
+def check_numbers(images: torch.Tensor) -> None:
+    """Raise EngineError when one of ``images`` holds what is not a number."""
     if not torch.isfinite(images).all():
         raise EngineError(
             "the picture came out as not-a-number, not as colours",
             hint="try a lower guidance scale, another scheduler or another seed",
         )
-    if sizes.factor is not None and upscaler is not None:
-        images = upscaler(images)
+
+
+def as_images(images: torch.Tensor) -> list[Image.Image]:
+    """``images`` (n × 3 × height × width, 0..1) in 8 bits a colour."""
     colours = (images.float().cpu().permute(0, 2, 3, 1) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-    return [_fit(Image.fromarray(each), sizes) for each in colours]
+    return [Image.fromarray(each) for each in colours]
 
 
 def png(image: Image.Image, chunks: Mapping[str, str]) -> bytes:

@@ -17,7 +17,7 @@ from mintaka.engine.worker.adapters import Adapters
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.proxy import controlnet_proxy
 from mintaka.engine.worker.tasks import Task, pipeline_for
-from mintaka.engine.worker.upscaling import Upscaler, load_upscaler
+from mintaka.engine.worker.upscaling import Upscaler, Upscalers, load_upscaler
 
 HASH_LIMIT = 256 * 1024 * 1024
 """Weights up to this many bytes are hashed as they are loaded (a fraction of a second)."""
@@ -74,6 +74,7 @@ class Shelf:
     """
 
     def __init__(self, device: str, keep_bytes: int) -> None:
+        self.upscalers = Upscalers(device)
         self._device = device
         self._keep_bytes = keep_bytes
         self._loaded: OrderedDict[Path, Loaded | LoadedControlNet] = OrderedDict()

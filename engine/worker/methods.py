@@ -3,7 +3,7 @@
 from functools import singledispatch
 
 from mintaka.engine.messages import Files
-from mintaka.engine.requests import Drawing, OnStep, Picture, Preprocess, Request, Resample
+from mintaka.engine.requests import Drawing, OnStep, Picture, Preprocess, Request, Resample, Upscale
 from mintaka.engine.worker import controlling, drawing, enlarging, inpainting  # noqa: F401 - they register their planners
 from mintaka.engine.worker.loading import Shelf
 
@@ -27,3 +27,8 @@ def _resample(request: Resample, files: Files, shelf: Shelf, on_step: OnStep) ->
 @run.register
 def _preprocess(request: Preprocess, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     return controlling.preprocess(request)
+
+
+@run.register
+def _upscale(request: Upscale, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    return enlarging.upscale(request, files, shelf, on_step)

@@ -1,5 +1,6 @@
 """Enlarging with a learned upscaler from a file that spandrel reads (ESRGAN and some forty other architectures)."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import torch
 
 from mintaka.engine.errors import EngineError
+from mintaka.engine.models.info import BadModel
+from mintaka.engine.worker.failures import is_out_of_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,47 @@ class Upscaler:
         """Enlarge ``images`` (n × 3 × height × width, 0..1) by ``factor``; values stay in 0..1."""
         enlarged: torch.Tensor = self.model(images.to(self.device, self.model.dtype))
         return enlarged.float().clamp(0.0, 1.0)
+
+
+KEPT = 2
+"""Upscalers kept loaded: the largest in use have some tens of megabytes."""
+
+
+class Upscalers:
+    """The upscalers kept loaded by themselves; only one thread may take from it."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._loaded: OrderedDict[Path, Upscaler] = OrderedDict()
+
+    def get(self, path: Path) -> Upscaler:
+        """The upscaler in file ``path``, loaded if need be. Raises EngineError."""
+        if path not in self._loaded:
+            with torch.inference_mode(False):
+                self._loaded[path] = load_any_upscaler(path, self._device)
+            if len(self._loaded) > KEPT:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(path)
+        return self._loaded[path]
+
+
+def load_any_upscaler(path: Path, device: str) -> Upscaler:
+    """Load ``path``, which must enlarge colour pictures by whatever factor. Raises BadModel."""
+    import spandrel
+
+    try:
+        model = spandrel.ModelLoader(device=device).load_from_file(path)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise BadModel(
+            f"the upscaler {path.name} cannot be read: it is broken, or of an architecture that spandrel does not know",
+            hint="use another upscaler",
+        ) from error
+    colours = (model.input_channels, model.output_channels) == (3, 3)
+    if not isinstance(model, spandrel.ImageModelDescriptor) or model.scale < 2 or not colours:
+        raise BadModel(f"the file {path.name} does not enlarge colour pictures", hint="use another upscaler")
+    return Upscaler(model.eval(), model.scale, device)
 
 
 def load_upscaler(path: Path, factor: int, device: str) -> Upscaler:

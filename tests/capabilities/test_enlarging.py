@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mintaka.capabilities.metadata import Metadata
-from mintaka.engine.requests import Interpolation, Resample
+from mintaka.engine.requests import Interpolation, Resample, Upscale
 from mintaka.runtime.errors import HostFault
 from tests.capabilities.test_repainting import picture
 from tests.capabilities.test_scripts_that_hold_capabilities import run
@@ -51,7 +51,49 @@ async def test_what_is_too_large_or_unknown_is_refused_in_words(
     assert world.engine.asked == []
 
 
-async def test_every_example_runs_as_it_stands(world: Any) -> None:
+def put(models: Any, name: str) -> None:
+    folder = models._paths[0] / "esrgan"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.safetensors").write_bytes(b"not opened")
+
+
+@pytest.mark.parametrize(
+    "args", [["realesrgan", 4], [{"factor": 4}], ["esrgan", 4.0, {"tile": 512}], [{"model": "sharp", "factor": 4}]]
+)
+async def test_an_upscaler_is_asked_for_in_every_form_clients_have(world: Any, models: Any, args: list[Any]) -> None:
+    put(models, "sharp")
+    image = await world.root("diffusers.upscale").call(world.run(), "upscale", [picture(), *args])
+    asked = world.engine.asked[-1]
+    assert isinstance(asked, Upscale)
+    assert (asked.upscaler, asked.factor, asked.tile, asked.overlap) == ("sharp", 4, 512, 32)
+    made = (await image.call(world.run(), "metadata", []))["made_with"]
+    assert made["args"][1:] == ["sharp", 4, {"tile": 512, "overlap": 32}]
+
+
+async def test_only_upscalers_that_are_allowed_are_chosen_and_told(world: Any, models: Any) -> None:
+    put(models, "a")
+    put(models, "b")
+    cap = world.narrow(world.root("diffusers.upscale"), {"allowed_models": ["b"]})
+    await cap.call(world.run(), "upscale", [picture()])
+    assert world.engine.asked[-1].upscaler == "b"
+    assert await cap.call(world.run(), "upscalers", []) == [{"id": "b", "title": "b", "factor": None}]
+    with pytest.raises(HostFault, match="`allowed_models`"):
+        await cap.call(world.run(), "upscale", [picture(), "a"])
+
+
+async def test_without_an_upscaler_the_call_and_the_metadata_say_where_to_put_one(world: Any) -> None:
+    cap = world.root("diffusers.upscale")
+    where = r"put its \.safetensors file into a folder `esrgan` in the models folder"
+    with pytest.raises(HostFault, match=where) as caught:
+        await cap.call(world.run(), "upscale", [picture()])
+    assert caught.value.kind == "no_such_model"
+    [told] = Metadata(world.kernel.registry).listing([cap.describe()])
+    [upscale] = [each for each in told["methods"] if each["name"] == "upscale"]
+    assert caught.value.message == upscale["unavailable"]
+
+
+async def test_every_example_runs_as_it_stands(world: Any, models: Any) -> None:
+    put(models, "sharp")
     cap = world.root("diffusers.upscale")
     [told] = Metadata(world.kernel.registry).listing([cap.describe()])
     for each in told["methods"]:
