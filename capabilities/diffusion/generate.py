@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from mintaka.capabilities.diffusion.choosing import choose_size, choose_size_over, find_model, visible, within
 from mintaka.capabilities.diffusion.estimate import estimate
-from mintaka.capabilities.diffusion.offer import COST, PICTURE, DrawingOffer, DrawingType, Prompt, prompt_and_seed
+from mintaka.capabilities.diffusion.offer import PICTURE, DrawingOffer, DrawingType, Prompt, drawing, prompt_and_seed
 from mintaka.capabilities.diffusion.options import (
     STRENGTH,
     DrawingOptions,
@@ -19,7 +19,7 @@ from mintaka.capabilities.diffusion.request import Added, Wanted, complete
 from mintaka.capabilities.diffusion.studio import FAILURES, one_or_all
 from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.order import Json
-from mintaka.capabilities.registry import Effect, Progress, capability, method
+from mintaka.capabilities.registry import Effect, capability, method
 from mintaka.capabilities.restrictions import Restrictions
 from mintaka.capabilities.use import Use
 from mintaka.engine import schedulers
@@ -65,41 +65,17 @@ class Generate(DrawingType):
 
     offered = GenerateOffer
 
-    @method(
-        effects=Effect.GPU,
-        label="Text to image",
-        cost=COST,
-        deterministic=True,
-        cancellable=True,
-        progress=Progress.STEPS,
-        errors=FAILURES,
-    )
+    @drawing(label="Text to image")
     async def text_to_image(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
         """Make a picture of what the prompt says; with a batch above 1, a list of pictures."""
         return one_or_all(await self.studio.make(use, self._from_words(use, prompt, options)))
 
-    @method(
-        effects=Effect.GPU,
-        label="Generate",
-        cost=COST,
-        deterministic=True,
-        cancellable=True,
-        progress=Progress.STEPS,
-        errors=FAILURES,
-    )
+    @drawing(label="Generate")
     async def generate(self, use: Use, prompt: Prompt, options: GenerateOptions) -> Image | list[Image]:
         """The same as textToImage, under the name some clients know."""
         return one_or_all(await self.studio.make(use, self._from_words(use, prompt, options)))
 
-    @method(
-        effects=Effect.GPU,
-        label="Image to image",
-        cost=COST,
-        deterministic=True,
-        cancellable=True,
-        progress=Progress.STEPS,
-        errors=(*FAILURES, "bad_image"),
-    )
+    @drawing(label="Image to image", errors=(*FAILURES, "bad_image"))
     async def image_to_image(
         self,
         use: Use,

@@ -6,20 +6,20 @@ from typing import Annotated, Any
 from mintaka.capabilities.arguments import option
 from mintaka.capabilities.diffusion.choosing import find_model, within
 from mintaka.capabilities.diffusion.offer import (
-    COST,
     MASK,
     PICTURE,
     DrawingOffer,
     DrawingType,
     Prompt,
+    drawing_over,
     prompt_and_seed,
 )
 from mintaka.capabilities.diffusion.options import MAX_SIDE, STRENGTH, DrawingOptions, DrawingRestrictions, Strong
 from mintaka.capabilities.diffusion.request import Added, Wanted, complete
-from mintaka.capabilities.diffusion.studio import FAILURES, one_or_all
+from mintaka.capabilities.diffusion.studio import one_or_all
 from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.order import Json
-from mintaka.capabilities.registry import Effect, Progress, capability, method
+from mintaka.capabilities.registry import capability
 from mintaka.capabilities.restrictions import Restrictions
 from mintaka.capabilities.use import Use
 from mintaka.capabilities.widgets import Phase
@@ -112,15 +112,7 @@ class Repaint(DrawingType):
 
     offered = InpaintOffer
 
-    @method(
-        effects=Effect.GPU,
-        label="Inpaint",
-        cost=COST.replace("width * height", "result"),
-        deterministic=True,
-        cancellable=True,
-        progress=Progress.STEPS,
-        errors=(*FAILURES, "bad_image"),
-    )
+    @drawing_over(label="Inpaint")
     async def inpaint(
         self,
         use: Use,
@@ -154,15 +146,7 @@ class Repaint(DrawingType):
         )
         return one_or_all(await self.studio.make(use, self._wanted(use, prompt, options, source.size, added)))
 
-    @method(
-        effects=Effect.GPU,
-        label="Outpaint",
-        cost=COST.replace("width * height", "result"),
-        deterministic=True,
-        cancellable=True,
-        progress=Progress.STEPS,
-        errors=(*FAILURES, "bad_image"),
-    )
+    @drawing_over(label="Outpaint")
     async def outpaint(
         self,
         use: Use,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, ClassVar, Protocol
 
 from mintaka.capabilities.diffusion.choosing import (
@@ -11,9 +12,10 @@ from mintaka.capabilities.diffusion.choosing import (
     choose_size,
     choose_steps,
 )
-from mintaka.capabilities.diffusion.studio import Engine, Studio
+from mintaka.capabilities.diffusion.studio import FAILURES, Engine, Studio
 from mintaka.capabilities.offers import Advice, Choices, Moment, Offer, Offers
 from mintaka.capabilities.order import Json
+from mintaka.capabilities.registry import Effect, Progress, method
 from mintaka.capabilities.restrictions import Restrictions
 from mintaka.capabilities.sources import Sources
 from mintaka.capabilities.widgets import Widget
@@ -60,6 +62,20 @@ SCHEDULERS = Choices("schedulers", {each.name: each.label for each in schedulers
 
 COST = "width * height * num_inference_steps * batch"
 """What a drawing costs at most."""
+
+drawing = partial(
+    method,
+    effects=Effect.GPU,
+    cost=COST,
+    deterministic=True,
+    cancellable=True,
+    progress=Progress.STEPS,
+    errors=FAILURES,
+)
+"""What methods that draw declare alike."""
+
+drawing_over = partial(drawing, cost=COST.replace("width * height", "result"), errors=(*FAILURES, "bad_image"))
+"""The same of those that are given a picture, on whose size that of the result depends."""
 
 Prompt = Annotated[str, "What the picture shows, in words", Widget.PROSE]
 
