@@ -2,7 +2,8 @@
 
 A decoder can be made to work for seconds and to fill gigabytes by a file of a few hundred kilobytes: one WebP of 291 kB
 took 12.9 s and 2.5 GB. So what a picture claims to be is read first, here, by nothing but looking at bytes, and what is
-too large, animated or of another kind never reaches a decoder.
+too large, animated or of another kind never reaches a decoder; what does is decoded in a process that is confined to
+less (`mintaka.engine.uploads`).
 
 Formats: PNG (W3C, third edition), JPEG (ITU-T T.81; orientation from Exif 2.32), WebP (RFC 9649).
 """

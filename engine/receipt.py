@@ -5,11 +5,11 @@ A PNG carries two text chunks: ``parameters`` in the form A1111's web UI writes 
 equal bytes.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from importlib import metadata
 
+from mintaka.engine.pixels import Pixels
 from mintaka.engine.requests import Drawing, Request
 from mintaka.engine.sizing import SizePlan
 
@@ -97,7 +97,7 @@ def plain_chunks(request: Request, notes: tuple[str, ...], finished: tuple[int, 
 
 
 def own_facts(request: Request) -> dict[str, object]:
-    """What a kind of request has beside what all drawings have, pictures as the SHA-256 of their bytes."""
+    """What a kind of request has beside what all drawings have, pictures as the SHA-256 of the files they were."""
     shared = {field.name for field in fields(Drawing if isinstance(request, Drawing) else Request)}
     own = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in shared}
     return {name: _told(value) for name, value in own.items()}
@@ -105,7 +105,7 @@ def own_facts(request: Request) -> dict[str, object]:
 
 def _told(value: object) -> object:
     if isinstance(value, bytes):
-        return hashlib.sha256(value).hexdigest()
+        return Pixels.from_bytes(value).digest
     if isinstance(value, tuple):
         return [_told(each) for each in value]
     if is_dataclass(value):

@@ -13,7 +13,11 @@ from mintaka.engine.controls import ControlType, PreprocessOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What every request has. Pictures travel in requests as encoded bytes; only the worker decodes them."""
+    """What every request has.
+
+    Pictures in requests are bytes: as they came in what the engine is asked; to a worker, which decodes none, those
+    that stand for a `mintaka.engine.pixels.Pixels`.
+    """
 
     method: ClassVar[str]
     """What the request is called on the way to the worker and in the receipt of what it makes."""

@@ -21,6 +21,7 @@ from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.preparing import prepare
 from mintaka.engine.process import WorkerProcess
 from mintaka.engine.requests import OnStep, Picture, Request
+from mintaka.engine.uploads import Uploads
 
 GIB = 1024**3
 
@@ -109,6 +110,7 @@ class Engine:
         self._environment = {"OMP_WAIT_POLICY": "PASSIVE", **environment}
         if offline:
             self._environment["HF_HUB_OFFLINE"] = "1"
+        self._uploads = Uploads(python, self._environment)
         self._keep_bytes = keep_bytes
         self._log = log
         self._silence_s = silence_s
@@ -148,6 +150,7 @@ class Engine:
         if worker is not None:
             await worker.end()
         await asyncio.gather(*self._attending)
+        await self._uploads.close()
 
     def status(self) -> EngineStatus:
         """How the engine is doing now."""
@@ -169,6 +172,10 @@ class Engine:
         raises comes out here, and the request is stopped.
         """
         files = await asyncio.to_thread(prepare, request, self._models)
+        async with self._uploads.decoded(request) as decoded:
+            return await self._make(files, decoded, on_step)
+
+    async def _make(self, files: messages.Files, request: Request, on_step: OnStep) -> list[Picture]:
         worker = await self._running()
         number = next(self._numbers)
         answer: asyncio.Future[list[Picture]] = asyncio.get_running_loop().create_future()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mintaka.engine import headers
+from mintaka.engine.decoder import reading
 from mintaka.engine.errors import BadImage
 from mintaka.engine.headers import Header, read_header
 from mintaka.engine.worker import decoding
@@ -60,7 +61,7 @@ def test_a_turned_photograph_is_read_upright(orientation: int) -> None:
     data = saved(stored, "JPEG", exif=exif, quality=95)
     header = read_header(data)
     assert (header.width, header.height, header.orientation) == (32, 16, orientation)
-    shown = np.asarray(decoding.decode(data).convert("L")).astype(int)
+    shown = np.asarray(reading.decode(data).convert("L")).astype(int)
     assert shown.shape == (16, 32)
     assert shown[2, 2] < 60
     assert shown[12, 28] > 200
@@ -69,12 +70,12 @@ def test_a_turned_photograph_is_read_upright(orientation: int) -> None:
 def test_pictures_of_every_mode_become_rgb_or_rgba() -> None:
     clear = Image.new("RGBA", (8, 8), (200, 0, 0, 0))
     clear.paste((0, 100, 0, 255), (0, 0, 4, 8))
-    assert decoding.decode(saved(clear, "PNG")).mode == "RGBA"
-    assert decoding.on_paper(decoding.decode(saved(clear, "PNG"))).getpixel((6, 0)) == (255, 255, 255)
-    assert decoding.decode(saved(Image.new("RGBA", (8, 8), (1, 2, 3, 255)), "PNG")).mode == "RGB"
+    assert reading.decode(saved(clear, "PNG")).mode == "RGBA"
+    assert decoding.on_paper(reading.decode(saved(clear, "PNG"))).getpixel((6, 0)) == (255, 255, 255)
+    assert reading.decode(saved(Image.new("RGBA", (8, 8), (1, 2, 3, 255)), "PNG")).mode == "RGB"
     for mode in ("L", "1", "P", "LA", "CMYK", "I;16"):
         grey = Image.fromarray(np.full((8, 8), 0x8000, np.uint16)) if mode == "I;16" else gradient(8, 8).convert(mode)
-        decoded = decoding.decode(saved(grey, "JPEG" if mode == "CMYK" else "PNG"))
+        decoded = reading.decode(saved(grey, "JPEG" if mode == "CMYK" else "PNG"))
         assert decoded.mode == "RGB"
     assert decoded.getpixel((0, 0)) == (128, 128, 128)
 
@@ -124,14 +125,14 @@ def test_what_is_no_small_still_picture_is_refused_by_its_first_bytes(data: byte
 def test_a_picture_that_breaks_off_is_refused(format: str) -> None:
     data = saved(gradient(64, 64), format)
     with pytest.raises(BadImage, match="broken"):
-        decoding.decode(data[: len(data) // 2])
+        reading.decode(data[: len(data) // 2])
 
 
 def test_a_picture_that_decodes_to_another_size_than_it_says_is_refused() -> None:
     large = saved(Image.new("RGBA", (200, 200), (0, 0, 0, 9)), "WEBP")
     lying = large[:24] + bytes([7, 0, 0, 7, 0, 0]) + large[30:]
     with pytest.raises(BadImage, match="broken"):
-        decoding.decode(lying)
+        reading.decode(lying)
 
 
 @given(
