@@ -72,7 +72,9 @@ def main() -> None:
         names = write_models(Path(place) / "models", given.models)
         models = ModelFolder([Path(place) / "models"])
         powers = {"models": models, "folders": Folders({})}
-        registry = types.registry({**dict.fromkeys(("engine", "blobs", "resolve", "transport")), **powers})
+        registry = types.registry(
+            {**dict.fromkeys(("engine", "blobs", "resolve", "transport", "entity_space")), **powers}
+        )
         database = Database(f"sqlite:///{place}/mintaka.db")
         kernel = Kernel(
             database, registry, clock=time.time, token_bytes=secrets.token_bytes, key=secrets.token_bytes(32)

@@ -10,8 +10,7 @@ from mintaka.engine.headers import read_header
 from mintaka.engine.messages import MODEL, UPSCALER, Files, controlnet_role, lora_role
 from mintaka.engine.models.controlnets import ControlNetInfo, misfit
 from mintaka.engine.models.info import ModelInfo
-from mintaka.engine.models.loras import LoraInfo
-from mintaka.engine.models.upscalers import UpscalerInfo
+from mintaka.engine.models.weights import LoraInfo, UpscalerInfo
 from mintaka.engine.requests import (
     MAX_LORA_WEIGHT,
     Control,
@@ -87,7 +86,7 @@ def _lora_files(request: Drawing, models: Models) -> Files:
                 f"a weight of {each.weight} for the LoRA {each.name} is out of range; "
                 f"use -{MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}"
             )
-    return {lora_role(number): models.lora(name).file for number, name in enumerate(names)}
+    return {lora_role(number): models.lora(name).path for number, name in enumerate(names)}
 
 
 @prepare.register

@@ -15,7 +15,6 @@ from mintaka.capabilities.files import Folders
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.metadata import Metadata
 from mintaka.capabilities.principals import OWNER, Principals
-from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.supervisor import Engine
 from mintaka.library.agenda import Agenda
 from mintaka.library.entities import Entities
@@ -35,7 +34,7 @@ from mintaka.server.job_methods import JobMethods, Publisher
 from mintaka.server.job_runs import JobRuns
 from mintaka.server.jobs import Jobs
 from mintaka.server.metadata import MetadataMethods, MetadataWatch
-from mintaka.server.places import shipped_models, web_bundle
+from mintaka.server.places import model_folder, web_bundle
 from mintaka.server.powers import ServerPowers
 from mintaka.server.present import Present
 from mintaka.server.principal_methods import PrincipalMethods
@@ -66,7 +65,7 @@ class Application:
             powers.log.info("worker", line=line)
 
         # The engine: models, and one worker process that is started with the first picture.
-        self._models = ModelFolder((*settings.models, shipped_models()))
+        self._models = model_folder(settings)
         self._engine = Engine(
             self._models,
             device=settings.device,

@@ -1,7 +1,15 @@
-"""Where the parts that come with the program lie: the starter model and the web page."""
+"""Where things lie: the models, and the parts that come with the program."""
 
 from importlib.resources import files
 from pathlib import Path
+
+from mintaka.engine.models.folder import ModelFolder
+from mintaka.server.settings import Settings
+
+
+def model_folder(settings: Settings) -> ModelFolder:
+    """The models of the settings and those in the package."""
+    return ModelFolder((*settings.models, shipped_models()), settings.model_aliases)
 
 
 def shipped_models() -> Path:

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         default_factory=dict, description="Folders for fs.read and fs.write, by the name their paths begin with"
     )
     models: tuple[Path, ...] = Field(default=(), description="Further folders of models")
+    model_aliases: dict[str, str] = Field(
+        default_factory=dict, description="Further ids of models, as clients of other programs send them"
+    )
     hosts: tuple[str, ...] = Field(
         default=(), description="Further Host names this server answers to, as host or host:port"
     )

@@ -25,8 +25,12 @@ class Models(Protocol):
         """Every usable model."""
         ...
 
+    def resolve(self, model_id: str) -> str:
+        """The id that ``model_id`` stands for where it is an alias, else itself."""
+        ...
+
     def get(self, model_id: str) -> ModelInfo:
-        """The model of that id. Raises NoSuchModel, BadModel."""
+        """The model of that id or alias. Raises NoSuchModel, BadModel."""
         ...
 
     def loras(self) -> builtins.list[LoraInfo]:
@@ -37,9 +41,11 @@ class Models(Protocol):
 def find_model(use: Use, asked: str | None, models: Models, *, inpaints: bool = False) -> ModelInfo:
     """The model a call draws with. Raises HostFault ``denied``, ``no_such_model``, ``unsupported``.
 
-    A model the capability does not allow is refused before it is looked for, so nobody learns what else there is.
+    A model the capability does not allow is refused before it is looked for, so nobody learns what else there is. An
+    alias is permitted where what it stands for is.
     """
     if asked is not None:
+        asked = models.resolve(asked)
         use.permit(allowed_models=asked)
     with told():
         return choose_model(asked, use.restrictions, models, inpaints=inpaints)
@@ -56,7 +62,7 @@ def choose_model(asked: str | None, restrictions: Restrictions, models: Models, 
     ``inpaints`` says that parts of a picture are to be repainted.
     """
     preferred: str | None = restrictions.get("default_model")
-    if asked is None and preferred is not None and restrictions.permits("allowed_models", preferred):
+    if asked is None and preferred is not None and restrictions.permits("allowed_models", models.resolve(preferred)):
         asked = preferred
     if asked is None:
         # Looked at only as far as needed: the metadata chooses a model for each of many capabilities among thousands.
@@ -202,6 +208,8 @@ def _no_such_model(message: str, names: Iterable[str], asked: str = "") -> HostF
         hint = f"did you mean {' or '.join(near)}?"
     elif names:
         hint = f"there are {', '.join(names)}"
+        if asked:
+            hint += "; the server's [model_aliases] can let this name stand for one of them"
     else:
         hint = "install a model, or ask for a capability that allows one of those there are"
     data: Mapping[str, object] = {"models": names}

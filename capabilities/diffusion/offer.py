@@ -22,7 +22,7 @@ from mintaka.capabilities.widgets import Widget
 from mintaka.engine import schedulers
 from mintaka.engine.errors import EngineError
 from mintaka.engine.models import ControlNetInfo, ModelInfo
-from mintaka.engine.models.upscalers import UpscalerInfo
+from mintaka.engine.models.weights import UpscalerInfo
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.blobs import Blobs
 

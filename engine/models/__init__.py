@@ -3,6 +3,6 @@
 from mintaka.engine.models.controlnets import ControlNetInfo
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.models.info import BadModel, ModelInfo, read_model
-from mintaka.engine.models.loras import LoraInfo
+from mintaka.engine.models.weights import LoraInfo
 
 __all__ = ["BadModel", "ControlNetInfo", "LoraInfo", "ModelFolder", "ModelInfo", "read_model"]

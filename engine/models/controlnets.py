@@ -7,13 +7,12 @@ pictures show.
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator
 
 from mintaka.engine import controls
 from mintaka.engine.controls import ControlType
-from mintaka.engine.models.info import SIDECAR, BadModel, Data, ModelInfo, read_json
+from mintaka.engine.models.info import CONFIG, SIDECAR, Data, ModelInfo, read_json, read_told
 
-CONFIG = "config.json"
 CLASS = "ControlNetModel"
 
 
@@ -57,12 +56,7 @@ def read_controlnet(path: Path, name: str | None = None) -> ControlNetInfo | Non
     name = name or path.name
     if read_json(path, CONFIG, name).get("_class_name") != CLASS:
         return None
-    try:
-        sidecar = Sidecar.model_validate(read_json(path, SIDECAR, name) if (path / SIDECAR).exists() else {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadModel(f"{name}/{SIDECAR}: `{key}`: {first['msg']}", hint=f"correct `{key}` in {SIDECAR}") from error
+    sidecar = read_told(Sidecar, path, name) if (path / SIDECAR).exists() else Sidecar()
     return ControlNetInfo(
         id=sidecar.id or name,
         title=sidecar.title or sidecar.id or name,

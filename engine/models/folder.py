@@ -1,127 +1,48 @@
-"""The folders in which models are found."""
+"""The folders in which all is found that one draws with."""
 
 import builtins
-import difflib
-import hashlib
-import itertools
-import os
-import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from mintaka.engine.errors import NoSuchModel, Unsupported
-from mintaka.engine.models.controlnets import CONFIG, ControlNetInfo, read_controlnet
-from mintaka.engine.models.info import INDEX, SIDECAR, BadModel, ModelInfo, read_model
-from mintaka.engine.models.loras import LoraInfo, find_loras
-from mintaka.engine.models.upscalers import UpscalerInfo, find_upscalers, get_upscaler
-
-DEPTH = 2
-"""How far below a given folder models are looked for: ``starter`` and ``owner/name``."""
-
-
-class ModelSnapshot:
-    """The models of a folder as they were at one moment."""
-
-    def __init__(
-        self,
-        models: Mapping[str, ModelInfo],
-        faults: Mapping[str, BadModel],
-        controlnets: Mapping[str, ControlNetInfo] | None = None,
-        loras: Mapping[str, LoraInfo] | None = None,
-        upscalers: tuple[UpscalerInfo, ...] = (),
-    ) -> None:
-        self._models = models
-        self._controlnets = controlnets or {}
-        self._loras = loras or {}
-        self._faults = faults
-        self.upscalers = upscalers
-
-    @cached_property
-    def revision(self) -> str:
-        """What is known of the usable models, in 16 hex digits: another whenever one was added, removed or changed."""
-        told = hashlib.blake2b(digest_size=8)
-        for each in (*self._models.values(), *self._controlnets.values()):
-            told.update(each.model_dump_json(exclude={"path"}).encode())
-        for lora in self._loras.values():
-            told.update(lora.model_dump_json(exclude={"file"}).encode())
-        for upscaler in self.upscalers:
-            told.update(repr((upscaler.id, upscaler.title, upscaler.factor)).encode())
-        return told.hexdigest()
-
-    def list(self) -> list[ModelInfo]:
-        """Every usable model, in the order of the folders and then of their names; for the others see `faults`."""
-        return [*self._models.values()]
-
-    def loras(self) -> builtins.list[LoraInfo]:
-        """Every usable LoRA, in the order of the folders and then of their names."""
-        return [*self._loras.values()]
-
-    def lora(self, lora_id: str) -> LoraInfo:
-        """The LoRA called ``lora_id``. Raises Unsupported, which names no others: not all may know of all."""
-        if lora_id not in self._loras:
-            raise Unsupported(
-                f"there is no LoRA called “{lora_id}”", hint="diffusers.generate.loras tells those there are"
-            )
-        return self._loras[lora_id]
-
-    def faults(self) -> tuple[BadModel, ...]:
-        """Why folders that look like models cannot be used."""
-        return tuple(self._faults.values())
-
-    def get(self, model_id: str) -> ModelInfo:
-        """The model called ``model_id``.
-
-        Raises NoSuchModel with the nearest names, or BadModel when the folder is there but cannot be used.
-        """
-        if model_id in self._models:
-            return self._models[model_id]
-        if model_id in self._faults:
-            raise self._faults[model_id]
-        near = difflib.get_close_matches(model_id, self._models, n=3, cutoff=0.5)
-        if not self._models:
-            hint = "no models are installed"
-        elif near:
-            hint = f"did you mean {' or '.join(near)}?"
-        else:
-            hint = f"there are {', '.join(self._models)}"
-        raise NoSuchModel(f"there is no model called “{model_id}”; {hint}", hint=hint)
-
-    def controlnets(self) -> Sequence[ControlNetInfo]:
-        """Every usable ControlNet, in the order of the folders and then of their names."""
-        return [*self._controlnets.values()]
-
-    def controlnet(self, controlnet_id: str) -> ControlNetInfo:
-        """The ControlNet of that id. Raises NoSuchModel with those there are, or BadModel."""
-        if controlnet_id in self._controlnets:
-            return self._controlnets[controlnet_id]
-        if controlnet_id in self._faults:
-            raise self._faults[controlnet_id]
-        hint = f"there are {', '.join(self._controlnets)}" if self._controlnets else "no ControlNets are installed"
-        raise NoSuchModel(f"there is no ControlNet called “{controlnet_id}”; {hint}", hint=hint)
+from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
+from mintaka.engine.models.finding import Found, Place, find
+from mintaka.engine.models.info import CONFIG, INDEX, BadModel, ModelInfo, read_model
+from mintaka.engine.models.kinds import Kind
+from mintaka.engine.models.snapshot import NOTHING, Info, ModelSnapshot
+from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, UpscalerInfo, read_weights
 
 
 class ModelFolder:
-    """The models in ``paths``: each path is a model itself or holds models, at most two folders deep.
+    """What there is to draw with in ``paths``, as `mintaka.engine.models.finding` finds it.
 
-    A model's id is what its sidecar says, else its path below the given folder. Of two with one id the first counts.
-    The folders are looked at anew at every question, so a model put there is found without a restart; only files that
+    A path is a folder of models, or one model; a `Place` is a folder of one kind. ``aliases`` are further ids of
+    models. Something's id is what its sidecar says, else its path below the folder; of two of one id the first counts.
+    The folders are looked at anew at every question, so what is put there is found without a restart; only files that
     changed since are read again.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = tuple(paths)
-        self._read: dict[_Found, ModelInfo | ControlNetInfo | None] = {}
+    def __init__(self, paths: Iterable[Path | Place], aliases: Mapping[str, str] = NOTHING) -> None:
+        self._places = [each if isinstance(each, Place) else Place(each) for each in paths]
+        self._aliases = aliases
+        self._read: dict[Found, tuple[Kind, Info] | None] = {}
         self._last: tuple[Sequence[object], ModelSnapshot] | None = None
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that are looked in, in their order."""
+        return tuple(each.path for each in self._places)
 
     def list(self) -> list[ModelInfo]:
         """Every usable model now; see `ModelSnapshot.list`."""
         return self.snapshot().list()
 
     def faults(self) -> tuple[BadModel, ...]:
-        """Why folders that look like models cannot be used now."""
+        """Why what looks like something to draw with cannot be used now."""
         return self.snapshot().faults()
+
+    def resolve(self, model_id: str) -> str:
+        """The id that ``model_id`` stands for where it is an alias, else itself."""
+        return self._aliases.get(model_id, model_id)
 
     def get(self, model_id: str) -> ModelInfo:
         """The model now called ``model_id``; see `ModelSnapshot.get`."""
@@ -143,82 +64,45 @@ class ModelFolder:
         """The LoRA now called ``lora_id``; see `ModelSnapshot.lora`."""
         return self.snapshot().lora(lora_id)
 
+    def embeddings(self) -> builtins.list[EmbeddingInfo]:
+        """Every usable embedding now."""
+        return self.snapshot().embeddings()
+
+    def embedding(self, name: str) -> EmbeddingInfo:
+        """The embedding now called ``name``; see `ModelSnapshot.embedding`."""
+        return self.snapshot().embedding(name)
+
     def upscaler(self, name: str) -> UpscalerInfo:
-        """The upscaler now called ``name``. Raises NoSuchModel, BadModel."""
-        return get_upscaler(name, self.snapshot().upscalers, self._paths)
+        """The upscaler now called ``name``; see `ModelSnapshot.upscaler`."""
+        return self.snapshot().upscaler(name)
 
     def snapshot(self) -> ModelSnapshot:
-        """All models as they are now; the same object as before where nothing changed."""
-        models: dict[str, ModelInfo] = {}
-        controlnets: dict[str, ControlNetInfo] = {}
-        faults: dict[str, BadModel] = {}
-        read: dict[_Found, ModelInfo | ControlNetInfo | None] = {}
-        for each in itertools.chain.from_iterable(map(_found, self._paths)):
+        """All of it as it is now; the same object as before where nothing changed."""
+        found: dict[Kind, dict[str, Info]] = {kind: {} for kind in Kind}
+        faults: dict[tuple[Kind | None, str], BadModel] = {}
+        read: dict[Found, tuple[Kind, Info] | None] = {}
+        for each in find(self._places):
             try:
-                info = self._read[each] if each in self._read else _read(each)
+                told = self._read[each] if each in self._read else _read(each)
             except BadModel as fault:
                 # Not remembered: it may be put right by a file that is not looked at here.
-                faults.setdefault(each.name, fault)
+                faults.setdefault((each.kind, each.name), fault)
             else:
-                read[each] = info
-                if isinstance(info, ModelInfo):
-                    models.setdefault(info.id, info)
-                elif info is not None:
-                    controlnets.setdefault(info.id, info)
+                read[each] = told
+                if told is not None:
+                    found[told[0]].setdefault(told[1].id, told[1])
         self._read = read
-        loras, bad_loras = find_loras(self._paths)
-        faults = {**bad_loras, **faults}
-        upscalers = find_upscalers(self._paths, models.values())
-        seen: list[object] = [*read, *loras.values(), *upscalers]
-        seen += [(name, fault.message) for name, fault in faults.items()]
-        last = self._last
-        if last is None or last[0] != seen:
-            last = self._last = seen, ModelSnapshot(models, faults, controlnets, loras, upscalers)
-        return last[1]
+        seen = [*read, *((key, fault.message) for key, fault in faults.items())]
+        if self._last is None or self._last[0] != seen:
+            self._last = seen, ModelSnapshot(found, faults, self._aliases)
+        return self._last[1]
 
 
-class _Found(NamedTuple):
-    """A folder that looks like a model or a ControlNet, and by what one sees that it has changed."""
-
-    path: str
-    file: str
-    """The file that says what it is: `INDEX` of a model, `CONFIG` of a network alone."""
-    name: str
-    """Its path below the given folder."""
-    changed: tuple[int | None, ...]
-    """Nanoseconds at which the folder, its index and its sidecar were changed last, and the bytes of the files."""
-
-
-def _found(root: Path) -> Iterator[_Found]:
-    top = str(root)
-    for path, file, index in _model_folders(top, DEPTH):
-        name = path[len(top) :].strip(os.sep).replace(os.sep, "/") or root.name
-        folder, sidecar = _stat(path), _stat(f"{path}{os.sep}{SIDECAR}")
-        changed = (
-            folder and folder.st_mtime_ns,
-            *(index.st_mtime_ns, index.st_size),
-            *((sidecar.st_mtime_ns, sidecar.st_size) if sidecar else ()),
-        )
-        yield _Found(path, file, name, changed)
-
-
-def _read(found: _Found) -> ModelInfo | ControlNetInfo | None:
-    return (read_model if found.file == INDEX else read_controlnet)(Path(found.path), found.name)
-
-
-def _model_folders(path: str, depth: int) -> Iterator[tuple[str, str, os.stat_result]]:
-    for file in (INDEX, CONFIG):
-        index = _stat(f"{path}{os.sep}{file}")
-        if index is not None and stat.S_ISREG(index.st_mode):
-            yield path, file, index
-            return
-    if depth and os.path.isdir(path):
-        for child in sorted(os.listdir(path)):
-            yield from _model_folders(f"{path}{os.sep}{child}", depth - 1)
-
-
-def _stat(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except OSError:
-        return None
+def _read(found: Found) -> tuple[Kind, Info] | None:
+    if found.marker == INDEX:
+        return Kind.MODEL, read_model(Path(found.path), found.name)
+    if found.marker == CONFIG and found.kind in (None, Kind.CONTROLNET):
+        controlnet = read_controlnet(Path(found.path), found.name)
+        if controlnet is not None:
+            return Kind.CONTROLNET, controlnet
+    return read_weights(found)

@@ -7,7 +7,7 @@ person and the engine should know: title, sizes, defaults, examples, the words t
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,7 +15,11 @@ from mintaka.engine import schedulers
 from mintaka.engine.errors import EngineError, Unsupported
 
 INDEX = "model_index.json"
+"""What a folder in diffusers' format has that holds a whole model."""
+CONFIG = "config.json"
+"""What a folder has that holds one network."""
 SIDECAR = "mintaka.json"
+"""What says of a folder what people and the engine should know; that of a single file is ``<its name>.json``."""
 
 FAMILIES: Mapping[str, str] = {"StableDiffusionPipeline": "sd", "StableDiffusionInpaintPipeline": "sd"}
 """Pipeline classes the engine runs, and the family each belongs to."""
@@ -51,6 +55,9 @@ class Data(BaseModel):
     """Frozen; keys that are not known are left alone, since other tools may keep theirs in the same file."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+DataT = TypeVar("DataT", bound=Data)
 
 
 class Enlarge(Data):
@@ -186,14 +193,7 @@ def _components(index: dict[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _read_sidecar(path: Path, name: str) -> Sidecar:
-    if not (path / SIDECAR).exists():
-        return Sidecar()
-    try:
-        sidecar = Sidecar.model_validate(read_json(path, SIDECAR, name))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadModel(f"{name}/{SIDECAR}: `{key}`: {first['msg']}", hint=f"correct `{key}` in {SIDECAR}") from error
+    sidecar = read_told(Sidecar, path, name) if (path / SIDECAR).exists() else Sidecar()
     if sidecar.enlarge is not None and not file_inside(path, sidecar.enlarge.file):
         raise BadModel(
             f"{name}/{SIDECAR}: `enlarge.file`: {sidecar.enlarge.file!r} is not a file in the model's folder",
@@ -206,6 +206,16 @@ def file_inside(folder: Path, file: str) -> bool:
     """Whether ``file`` is a file in ``folder``, wherever links lead."""
     found = (folder / file).absolute()
     return found.is_file() and ".." not in Path(file).parts and found.is_relative_to(folder.absolute())
+
+
+def read_told(form: type[DataT], path: Path, name: str, file: str = SIDECAR) -> DataT:
+    """What ``file`` in the folder ``path`` says of what is called ``name``. Raises BadModel with file and key."""
+    try:
+        return form.model_validate(read_json(path, file, name))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadModel(f"{name}/{file}: `{key}`: {first['msg']}", hint=f"correct `{key}` in {file}") from error
 
 
 def read_json(path: Path, file: str, name: str) -> dict[str, Any]:

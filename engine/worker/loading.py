@@ -11,8 +11,8 @@ import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
 
 from mintaka.engine.errors import EngineError
-from mintaka.engine.models.controlnets import CONFIG, ControlNetInfo, read_controlnet
-from mintaka.engine.models.info import BadModel, ModelInfo, read_model
+from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
+from mintaka.engine.models.info import CONFIG, BadModel, ModelInfo, read_model
 from mintaka.engine.worker.adapters import Adapters
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.proxy import controlnet_proxy

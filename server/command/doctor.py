@@ -141,7 +141,7 @@ def _engine_libraries() -> Item:
 
 
 def _models(settings: "Settings") -> Item:
-    from mintaka.server.command.models import model_folder
+    from mintaka.server.places import model_folder
 
     folder = model_folder(settings)
     faults = [fault.message for fault in folder.faults()]

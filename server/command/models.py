@@ -7,9 +7,7 @@ import typer
 from mintaka.server.command.faults import CommandFault
 
 if TYPE_CHECKING:
-    from mintaka.engine.models.folder import ModelFolder
     from mintaka.engine.models.info import ModelInfo
-    from mintaka.server.settings import Settings
 
 models_app = typer.Typer(name="models", help="The models that can draw.", no_args_is_help=True)
 
@@ -22,6 +20,7 @@ def list_models(as_json: AsJson = False) -> None:
     import json
 
     from mintaka.server.command.folder import load_settings
+    from mintaka.server.places import model_folder
 
     models = model_folder(load_settings()).list()
     if as_json:
@@ -38,20 +37,13 @@ def info(name: Annotated[str, typer.Argument(help="The model's name.")], as_json
 
     from mintaka.engine.errors import EngineError
     from mintaka.server.command.folder import load_settings
+    from mintaka.server.places import model_folder
 
     try:
         model = model_folder(load_settings()).get(name)
     except EngineError as error:
         raise CommandFault(error.message) from None
     typer.echo(json.dumps(_to_json(model), ensure_ascii=False) if as_json else _text(model))
-
-
-def model_folder(settings: "Settings") -> "ModelFolder":
-    """The shipped models and those of the settings."""
-    from mintaka.engine.models.folder import ModelFolder
-    from mintaka.server.places import shipped_models
-
-    return ModelFolder((*settings.models, shipped_models()))
 
 
 def _to_json(model: "ModelInfo") -> dict[str, object]:

@@ -111,7 +111,7 @@ def write_model(folder: Path, name: str, **facts: object) -> None:
 def models(tmp_path: Path) -> ModelFolder:
     write_model(tmp_path / "models", "alpha", examples=["a large red heart"])
     write_model(tmp_path / "models", "beta", size=[64, 64], scheduler=None)
-    return ModelFolder([tmp_path / "models"])
+    return ModelFolder([tmp_path / "models"], {"others/alpha": "alpha"})
 
 
 @pytest.fixture(scope="session")

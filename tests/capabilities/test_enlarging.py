@@ -52,7 +52,7 @@ async def test_what_is_too_large_or_unknown_is_refused_in_words(
 
 
 def put(models: Any, name: str) -> None:
-    folder = models._paths[0] / "esrgan"
+    folder = models.roots[0] / "esrgan"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.safetensors").write_bytes(b"not opened")
 

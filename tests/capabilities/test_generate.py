@@ -421,3 +421,17 @@ async def test_calls_at_the_same_time_cannot_overspend_together(world: Any) -> N
     done = await asyncio.gather(*(draw(world, cap) for _ in range(6)), return_exceptions=True)
     assert sum(isinstance(each, Image) for each in done) == 3
     assert {each.kind for each in done if isinstance(each, HostFault)} == {"no_budget"}
+
+
+async def test_an_alias_is_permitted_where_the_model_it_stands_for_is(world: Any) -> None:
+    await draw(world, world.narrow(world.root(), {"allowed_models": ["alpha"]}), model_id="others/alpha")
+    assert [each.model for each in world.engine.asked] == ["alpha"]
+    fault = await refused(
+        draw(world, world.narrow(world.root(), {"allowed_models": ["beta"]}), model_id="others/alpha")
+    )
+    assert fault.kind == "denied"
+    by_default = world.narrow(world.root(), {"default_model": "others/alpha", "allowed_models": ["alpha"]})
+    await draw(world, by_default)
+    assert [each.model for each in world.engine.asked] == ["alpha", "alpha"]
+    hint = (await refused(draw(world, world.root(), model_id="zzz"))).hint
+    assert "[model_aliases]" in (hint or "")

@@ -62,7 +62,7 @@ async def test_options_of_repainting_come_to_the_engine_in_either_case(world: An
 
 
 async def test_a_model_made_for_it_is_preferred_and_used_for_nothing_else(world: Any, models: Any) -> None:
-    [folder] = models._paths
+    [folder] = models.roots
     index = folder / "gamma" / "model_index.json"
     index.parent.mkdir()
     index.write_text('{"_class_name": "StableDiffusionInpaintPipeline"}')

@@ -26,7 +26,7 @@ def write(file: Path, data: object) -> None:
 @pytest.fixture
 def nets(models: Any) -> Path:
     """Two models of other shapes, and ControlNets of which all but one fit the second."""
-    [root] = models._paths
+    [root] = models.roots
     for name, unet in (("alpha", {**UNET, "cross_attention_dim": 768}), ("beta", UNET)):
         index = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "U"], "vae": ["diffusers", "V"]}
         write(root / name / "model_index.json", index)

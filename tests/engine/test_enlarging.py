@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mintaka.engine.errors import BadImage, NoSuchModel, Unsupported
-from mintaka.engine.models.info import BadModel
-from mintaka.engine.models.upscalers import UpscalerInfo, best_upscaler, find_upscalers
+from mintaka.engine.models import BadModel, ModelFolder
+from mintaka.engine.models.upscalers import best_upscaler
+from mintaka.engine.models.weights import UpscalerInfo
 from mintaka.engine.requests import Interpolation, Resample, Step, Upscale
 from mintaka.engine.supervisor import Engine
 from mintaka.engine.worker.tiles import Grid, by_tiles
@@ -163,11 +164,11 @@ async def test_upscalers_are_found_where_they_lie_and_the_nearest_factor_is_best
     )
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mintaka.json").write_text('{"kind": "upscaler", "file": "../two/two.safetensors"}')
-    found = find_upscalers([tmp_path], [])
-    assert [(each.id, each.factor) for each in found] == [("own", None), ("x2", 2)]
+    folder = ModelFolder([tmp_path])
+    assert [(each.id, each.factor) for each in folder.snapshot().upscalers] == [("own", None), ("x2", 2)]
 
     def best(*factors: int, asked: int) -> int | None:
-        infos = [UpscalerInfo(str(each), "", tmp_path, each) for each in factors]
+        infos = [UpscalerInfo(id=str(each), title="", path=tmp_path, factor=each) for each in factors]
         chosen = best_upscaler(infos, asked)
         return chosen and chosen.factor
 

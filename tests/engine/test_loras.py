@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from mintaka.engine.errors import Unsupported
-from mintaka.engine.models import ModelFolder
+from mintaka.engine.models import BadModel, ModelFolder
 from mintaka.engine.preparing import prepare
 from mintaka.engine.requests import ImageToImage, Lora, Picture, TextToImage
 from mintaka.engine.supervisor import Engine
@@ -152,7 +152,9 @@ async def test_loras_lie_in_folders_called_lora_and_in_folders_that_say_so(tmp_p
     folder = ModelFolder([tmp_path])
     assert [each.id for each in folder.loras()] == ["a", "deep/b", "mine"]
     assert folder.lora("mine").base == "starter"
-    assert len(folder.faults()) == 2
+    assert len(folder.faults()) == 3
+    with pytest.raises(BadModel, match=r"the LoRA pickle\.pt is a pickle"):
+        folder.lora("pickle")
     before = folder.snapshot()
     assert folder.snapshot() is before
     write_lora(tmp_path / "lora" / "new.safetensors", 1)
