@@ -153,8 +153,9 @@ async def test_cancelling_who_awaits_a_run_cancels_its_job(m):
 async def test_a_closed_connection_cancels_what_it_awaited_and_only_that(server):
     async with client.connect(server.url, server.token) as watcher:
         async with client.connect(server.url, server.token) as going:
-            job = await going.start("(while true 1)")
-            awaited = asyncio.create_task(going.run("(while true 1)"))
+            long = {"fuel": 1_000_000_000}  # some ten seconds
+            job = await going.start("(while true 1)", budget=long)
+            awaited = asyncio.create_task(going.run("(while true 1)", budget=long))
             await going.call("ping")
         with pytest.raises(client.ConnectionLost):
             await awaited

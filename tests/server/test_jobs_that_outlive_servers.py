@@ -19,6 +19,8 @@ PICTURES = (
     + '(for seed [1 2 3 4] (seq (log (str.concat "seed " seed)) (paint seed))) (list.map [1 2] paint)'
 )
 ENDLESS = '(log "one") (time.now) (log "two") (while true 1)'
+PATIENCE = {"fuel": 1_000_000_000}
+"""Ten seconds of an endless loop: what usually ends one must not be what a test sees."""
 
 
 async def followed(m, job):
@@ -80,7 +82,7 @@ async def test_a_killed_server_goes_on_with_its_jobs_and_does_nothing_twice(star
 async def test_a_clean_end_lets_a_job_rest_and_the_next_server_goes_on_with_it(start_server):
     server = start_server()
     async with client.connect(server.url, server.token) as m:
-        job = await m.start(ENDLESS)
+        job = await m.start(ENDLESS, budget=PATIENCE)
         await until(m, job, "log", times=2)
     assert server.stop(signal.SIGTERM) == 0
     server = start_server()
@@ -100,7 +102,7 @@ async def test_the_server_may_die_of_a_job_twice_and_not_for_ever(start_server):
     for _ in range(2):
         server = start_server()
         async with client.connect(server.url, server.token) as m:
-            job = job or await m.start(ENDLESS)
+            job = job or await m.start(ENDLESS, budget=PATIENCE)
             await until(m, job, "log", times=2)
             killed(server)
     server = start_server()
@@ -160,7 +162,8 @@ async def test_a_job_of_a_capability_that_was_taken_back_stops(server):
     async with client.connect(server.url, server.token) as m:
         cap = await m.call("get_capability", {"type": "diffusers.generate"})
         few = await m.call("capabilities.delegate", {"cap": cap, "label": "few"})
-        job = (await m.call("execute_script", {"source": ENDLESS, "grant": [few], "mode": "job"}))["job"]
+        asked = {"source": ENDLESS, "grant": [few], "mode": "job", "budget": PATIENCE}
+        job = (await m.call("execute_script", asked))["job"]
         await until(m, job, "log")
         await m.call("capabilities.revoke", {"cap": few})
         last = (await followed(m, job))[-1]
