@@ -191,6 +191,13 @@ class Kernel:
         with self._database.write() as tx:
             return self._redeem(tx, self._linked(tx, token), redeemer, token)
 
+    def redeem_once(self, redeemer: str, token: str) -> Held:
+        """As `redeem`; of a link that principal ``redeemer`` has redeemed before, what they hold of it already."""
+        with self._database.write() as tx:
+            chain = self._linked(tx, token)
+            known = (held for held in self._rows.held(tx, redeemer) if held.parent == chain.leaf.id)
+            return next(known, None) or self._redeem(tx, chain, redeemer, token)
+
     def open_link(self, token: str) -> tuple[Held, Token, str]:
         """Make a new guest who holds what a share link gives: that, their token, and its secret, told this once.
 

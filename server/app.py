@@ -30,6 +30,7 @@ from mintaka.server.entity_methods import EntityMethods
 from mintaka.server.errands import Errands
 from mintaka.server.faults import Faults
 from mintaka.server.gate import Gate, local_names
+from mintaka.server.guests import Guests
 from mintaka.server.job_methods import JobMethods, Publisher
 from mintaka.server.job_runs import JobRuns
 from mintaka.server.jobs import Jobs
@@ -138,15 +139,18 @@ class Application:
         script_methods = ScriptMethods(scripts, self._jobs, self._runs, self._kernel, wire)
         present = Present(self._sessions)
         self._errands = Errands(space, self._kernel, scripts, present, faults, powers)
+        self._guests = Guests(settings.guests, self._kernel, powers.log)
+        session_methods = SessionMethods(tokens, throttle, self._kernel, self._sessions, powers, self._guests)
         dispatcher = Dispatcher(
             script_methods,
             EntityMethods(space, self._kernel, script_methods, present, wire),
-            SessionMethods(tokens, throttle, self._kernel, self._sessions, powers),
+            session_methods,
             PrincipalMethods(principals, self._kernel, self._sessions, powers),
             JobMethods(self._jobs, self._runs, wire),
             CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0]),
             told,
             version=__version__,
+            welcome=session_methods.welcome,
         )
 
         # What listens: the gate, then HTTP and WebSockets.
@@ -178,6 +182,7 @@ class Application:
         self._kernel.calls.recover(resumed)
         self._runs.lost(resumed, self._saved_jobs.get)
         self._kernel.bootstrap(OWNER)
+        self._guests.prepare()
         await self._engine.start(preload=self._preload)
         self._jobs.start_waiting()
         self._watching = asyncio.create_task(self._watch.run())

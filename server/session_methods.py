@@ -1,4 +1,4 @@
-"""Signing in: ``auth`` and ``ping``."""
+"""Signing in: ``auth``, ``ping``, and who comes without a token."""
 
 import asyncio
 
@@ -10,6 +10,7 @@ from mintaka.capabilities.kernel import Kernel
 from mintaka.runtime.errors import HostFault
 from mintaka.server.connection import POLICY_VIOLATION, Caller, Connection, Reply
 from mintaka.server.errors import Fault, Kind
+from mintaka.server.guests import Guests
 from mintaka.server.methods import Nothing, Params, rpc_method
 from mintaka.server.powers import ServerPowers
 from mintaka.server.sessions import Session, Sessions
@@ -27,13 +28,25 @@ class SessionMethods:
     """``auth`` and ``ping``."""
 
     def __init__(
-        self, tokens: Tokens, throttle: Throttle, kernel: Kernel, sessions: Sessions, powers: ServerPowers
+        self,
+        tokens: Tokens,
+        throttle: Throttle,
+        kernel: Kernel,
+        sessions: Sessions,
+        powers: ServerPowers,
+        guests: Guests,
     ) -> None:
         self._tokens = tokens
         self._throttle = throttle
         self._kernel = kernel
         self._sessions = sessions
         self._powers = powers
+        self._guests = guests
+
+    def welcome(self, connection: Connection) -> None:
+        """Sign in whoever calls a method without having done so, if guests are let in; else do nothing."""
+        if connection.session is None and (guest := self._guests.admit(connection.address)) is not None:
+            self._begin(connection, SignedIn(guest, None))
 
     @rpc_method("ping", open=True)
     async def ping(self, caller: Caller, params: Nothing) -> Reply:

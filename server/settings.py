@@ -5,10 +5,11 @@ Environment variables are the names in capitals after ``MINTAKA_``, with two und
 user's configuration folder; a group is a table (``[limits]``).
 """
 
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -55,6 +56,28 @@ class RunMaxima(BaseModel):
     memory: int = Field(default=256 * 1024 * 1024, ge=1024, description="Bytes of live script data")
 
 
+class GuestSettings(BaseModel):
+    """Who is let in without a token. Without links nobody is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    links: tuple[str, ...] = Field(
+        default=(), description="Tokens of share links: who connects without a token holds what they give"
+    )
+    networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        description="Addresses such connections may come from; this machine's own without",
+    )
+
+    def admit(self, address: str) -> bool:
+        """Whether whoever connects from ``address`` is let in without a token."""
+        try:
+            came_from = ip_address(address)
+        except ValueError:  # no network connection
+            return False
+        return bool(self.links) and any(came_from in network for network in self.networks)
+
+
 class Settings(BaseSettings):
     """The server's settings, validated; ``Settings.load(**flags)`` reads all sources."""
 
@@ -86,6 +109,7 @@ class Settings(BaseSettings):
     )
     device: str = Field(default="cpu", description="Where models run: cpu, cuda, cuda:1, mps")
     preload: bool = Field(default=False, description="Start the worker at once instead of with the first picture")
+    guests: GuestSettings = GuestSettings()
     limits: Limits = Limits()
     run: RunMaxima = RunMaxima()
 
