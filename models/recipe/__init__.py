@@ -3,6 +3,6 @@
 ``python -m models.recipe`` draws the pictures, trains every part and writes the folder.
 """
 
-from models.recipe.operators import declare_missing_operators
+from mintaka.engine.worker.torchvision_operators import make_importable
 
-declare_missing_operators()
+make_importable()

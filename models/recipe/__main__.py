@@ -1,7 +1,7 @@
 """``python -m models.recipe``: make the starter model, stage by stage.
 
 A stage that is done leaves a stamp in the work folder and is skipped the next time; one that was killed goes on from
-its last checkpoint. ``--only`` runs one stage whether it is stamped or not.
+its last checkpoint. ``--only`` runs the stages it names, whether they are stamped or not.
 """
 
 import argparse
@@ -19,7 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.recipe", description="Make the starter model.")
     parser.add_argument("--out", type=Path, default=Path("models/starter"), help="folder of the finished model")
     parser.add_argument("--work", type=Path, default=Path(".starter"), help="folder for checkpoints and stamps")
-    parser.add_argument("--only", choices=STAGES, help="run this stage alone, stamped or not")
+    parser.add_argument("--only", nargs="+", choices=STAGES, help="run these stages alone, stamped or not")
     parser.add_argument("--quick", action="store_true", help="toy budgets: every stage once, within two minutes")
     arguments = parser.parse_args()
     if arguments.quick and arguments.out == parser.get_default("out"):
@@ -30,7 +30,7 @@ def main() -> None:
     shop.work.mkdir(parents=True, exist_ok=True)
     for name, stage in STAGES.items():
         stamp = shop.work / f"{name}.done"
-        if arguments.only not in (None, name) or (arguments.only is None and stamp.exists()):
+        if name not in arguments.only if arguments.only else stamp.exists():
             continue
         began = time.monotonic()
         stage(shop)

@@ -22,6 +22,15 @@ class Budgets:
     decoder_batch: int = 8
     upscaler_steps: int = 1000
     upscaler_batch: int = 8
+    drawings: int = 16_000
+    """Pictures drawn and encoded once for everything that is added to the finished starter."""
+    controlnet_steps: int = 2500
+    """Of the first ControlNet, half of it for one that goes on from another; batches as the UNet's, as below."""
+    inpainting_steps: int = 2000
+    few_steps_steps: int = 1500
+    style_steps: int = 500
+    styled: int = 3000
+    """Pictures drawn in the style."""
     evaluated_prompts: int = 200
     """Prompts of each kind in the evaluation."""
     checkpoint_every: int = 250
@@ -45,6 +54,12 @@ QUICK = Budgets(
     decoder_batch=2,
     upscaler_steps=8,
     upscaler_batch=2,
+    drawings=64,
+    controlnet_steps=8,
+    inpainting_steps=8,
+    few_steps_steps=8,
+    style_steps=8,
+    styled=32,
     evaluated_prompts=8,
     checkpoint_every=8,
 )

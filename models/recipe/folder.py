@@ -15,7 +15,7 @@ from models.recipe.captions import known_words
 from models.recipe.latents import TrainingSet
 from models.recipe.shapes import OBJECTS
 from models.recipe.unet import NOISE
-from models.recipe.upscaler import FACTOR, FILE_NAME, LARGE_SIZE
+from models.recipe.upscaler import FACTOR, LARGE_SIZE, file_name
 from models.recipe.vae import LATENT_CHANNELS, REDUCTION, decode
 from models.recipe.world import BACKGROUNDS, COLOURS, NATIVE_SIZE, PLACES, RELATIONS
 
@@ -119,7 +119,7 @@ def _about(preview: tuple[list[list[float]], list[float]], *, enlarges: bool) ->
         "license": "Apache-2.0",
         "native_size": [NATIVE_SIZE, NATIVE_SIZE],
         "size": [side, side],
-        "enlarge": {"file": f"upscaler/{FILE_NAME}", "factor": FACTOR} if enlarges else None,
+        "enlarge": {"file": f"upscaler/{file_name(FACTOR)}", "factor": FACTOR} if enlarges else None,
         "steps": STEPS,
         "guidance_scale": GUIDANCE_SCALE,
         "scheduler": "dpmpp_2m",

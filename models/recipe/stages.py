@@ -5,14 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from models.recipe.added import (
+    write_controlnet,
+    write_few_steps,
+    write_inpainting,
+    write_style,
+    write_upscaler,
+)
 from models.recipe.budgets import Budgets
 from models.recipe.card import write_card
+from models.recipe.controls import KINDS, train_controlnet, write_controls
+from models.recipe.drawings import Drawings, Starter, write_drawings
+from models.recipe.few_steps import train_few_steps
 from models.recipe.folder import write_folder
+from models.recipe.inpainting import train_inpainting_unet
 from models.recipe.judge import Judge, train_judge
 from models.recipe.latents import TrainingSet, write_training_set
+from models.recipe.style import train_style
 from models.recipe.text import train_text_encoder
 from models.recipe.tokenizer import build_tokenizer
 from models.recipe.training import save_atomically, weights_channels_last
@@ -46,6 +58,19 @@ class Workshop:
     def tokenizer(self) -> CLIPTokenizer:
         """The result of the stage ``tokenizer``."""
         return CLIPTokenizer.from_pretrained(self.work / "tokenizer")
+
+    @property
+    def added(self) -> Path:
+        """Where the stages after the card work, which start from the finished folder alone."""
+        return self.work / "added"
+
+    def starter(self) -> Starter:
+        """The finished starter."""
+        return Starter.load(self.out)
+
+    def drawings(self) -> Drawings:
+        """The result of the stage ``drawings``."""
+        return Drawings.load(self.added)
 
     def judge(self) -> Judge:
         """The result of the stage ``judge``."""
@@ -108,6 +133,54 @@ def _card(shop: Workshop) -> None:
     write_card(shop.out, shop.judge(), shop.budgets)
 
 
+def _drawings(shop: Workshop) -> None:
+    write_drawings(shop.starter(), shop.added, shop.budgets)
+
+
+def _canny(shop: Workshop) -> None:
+    _controlnet("canny", shop)
+
+
+def _scribble(shop: Workshop) -> None:
+    # What edges are is learned already; how a hand strays from them is not.
+    _controlnet("scribble", shop, after=ControlNetModel.from_pretrained(shop.added / "canny"))
+
+
+def _controlnet(kind: str, shop: Workshop, after: ControlNetModel | None = None) -> None:
+    write_controls(kind, shop.added, shop.budgets.drawings)
+    controlnet = train_controlnet(kind, shop.starter(), shop.drawings(), shop.added, shop.budgets, after=after)
+    controlnet.save_pretrained(shop.added / kind)  # type: ignore[operator]
+
+
+def _inpainting(shop: Workshop) -> None:
+    unet = train_inpainting_unet(shop.starter(), shop.drawings(), shop.added, shop.budgets)
+    unet.save_pretrained(shop.added / "inpainting")  # type: ignore[operator]
+
+
+def _few_steps(shop: Workshop) -> None:
+    unet = train_few_steps(shop.starter(), shop.drawings(), shop.added, shop.budgets)
+    unet.save_pretrained(shop.added / "few_steps")  # type: ignore[operator]
+
+
+def _style(shop: Workshop) -> None:
+    train_style(shop.starter(), shop.drawings(), shop.added, shop.added / "style", shop.budgets)
+
+
+def _upscaler_x2(shop: Workshop) -> None:
+    upscaler = train_upscaler(shop.starter().vae, shop.added, shop.budgets, factor=2)
+    save_upscaler(upscaler, shop.added / "upscaler", factor=2)
+
+
+def _added(shop: Workshop) -> None:
+    judge, count = shop.judge(), shop.budgets.evaluated_prompts
+    for kind in KINDS:
+        write_controlnet(kind, shop.added / kind, shop.out, judge, count)
+    write_inpainting(shop.added / "inpainting", shop.out, judge, count)
+    write_few_steps(shop.added / "few_steps", shop.out, judge, count)
+    write_style(shop.added / "style", shop.out, count)
+    write_upscaler(shop.added / "upscaler", shop.out, 2)
+
+
 STAGES: dict[str, Callable[[Workshop], None]] = {
     "tokenizer": _tokenizer,
     "vae": _vae,
@@ -119,4 +192,12 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "upscaler": _upscaler,
     "folder": _folder,
     "card": _card,
+    "drawings": _drawings,
+    "canny": _canny,
+    "inpainting": _inpainting,
+    "few_steps": _few_steps,
+    "scribble": _scribble,
+    "style": _style,
+    "upscaler_x2": _upscaler_x2,
+    "added": _added,
 }

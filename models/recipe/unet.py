@@ -1,5 +1,6 @@
 """The denoiser: a small UNet of Stable Diffusion's kind, trained with v-prediction (arXiv:2202.00512)."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -52,28 +53,66 @@ def new_unet() -> nn.Module:
     return weights_channels_last(unet)
 
 
+@dataclass(frozen=True, slots=True)
+class Noised:
+    """A batch of latents with noise on them, and what a model should say of it."""
+
+    latents: Tensor
+    times: Tensor
+    """int64 ``[batch]``, from 0 (hardly any noise) to 999 (hardly anything else)."""
+    velocity: Tensor
+    """What v-prediction predicts: float32, shaped as the latents."""
+    weights: Tensor
+    """float32 ``[batch]``, how much each row counts."""
+
+    def loss(self, predicted: Tensor) -> Tensor:
+        """Weighted mean squared error of predicted velocities, a scalar."""
+        loss: Tensor = (self.weights * (predicted - self.velocity).pow(2).mean((1, 2, 3))).mean()
+        return loss
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseLevels:
+    """Signal left at each of the thousand noise levels."""
+
+    kept: Tensor
+    """float32 ``[1000]``: the squared share of the signal, diffusers' ``alphas_cumprod``."""
+
+    @classmethod
+    def standard(cls) -> "NoiseLevels":
+        """Those of :data:`NOISE`."""
+        return cls(DDPMScheduler(**NOISE).alphas_cumprod)
+
+    def add(self, latents: Tensor, randomness: Randomness) -> Noised:
+        """Put noise of random levels on latents."""
+        size = len(latents)
+        # One time of each stratum: every batch sees all noise levels alike.
+        spread = (torch.arange(size) + torch.rand(size, generator=randomness.torch)) / size
+        times = (spread * len(self.kept)).long()
+        signal = self.signal(times)
+        noise = torch.randn(latents.shape, generator=randomness.torch)
+        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
+        # The low noise levels, where only edges are left to decide, count less; the high ones place things.
+        ratio = self.kept / (1 - self.kept)
+        weights = (_SNR_CAP / (ratio + 1)).clamp(max=1)
+        return Noised(noisy, times, velocity, weights[times])
+
+    def signal(self, times: Tensor) -> Tensor:
+        """The squared share of the signal at each time, ``[batch, 1, 1, 1]``."""
+        return self.kept[times].view(-1, 1, 1, 1)
+
+
 def train_unet(data: TrainingSet, folder: Path, budgets: Budgets) -> nn.Module:
     """Train the UNet and return it with its averaged weights."""
     torch.manual_seed(2)
     unet = new_unet()
-    kept: Tensor = DDPMScheduler(**NOISE).alphas_cumprod
-    ratio = kept / (1 - kept)
-    # The low noise levels, where only edges are left to decide, count less; the high ones place things and count fully.
-    weights = (_SNR_CAP / (ratio + 1)).clamp(max=1)
+    noise = NoiseLevels.standard()
 
     def loss_of(step: int, randomness: Randomness) -> Tensor:
-        size = budgets.unet_batch
-        latents, captions = data.batch(size, randomness)
-        # One time of each stratum: every batch sees all noise levels alike.
-        spread = (torch.arange(size) + torch.rand(size, generator=randomness.torch)) / size
-        times = (spread * len(kept)).long()
-        signal = kept[times].view(-1, 1, 1, 1)
-        noise = torch.randn(latents.shape, generator=randomness.torch)
-        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-        velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
-        predicted = unet(channels_last(noisy), times, captions, return_dict=False)[0]
-        loss: Tensor = (weights[times] * (predicted - velocity).pow(2).mean((1, 2, 3))).mean()
-        return loss
+        latents, captions = data.batch(budgets.unet_batch, randomness)
+        noised = noise.add(latents, randomness)
+        return noised.loss(unet(channels_last(noised.latents), noised.times, captions, return_dict=False)[0])
 
     plan = Plan(
         "unet",
