@@ -16,6 +16,9 @@ from hypothesis import settings
 settings.register_profile("mintaka", deadline=None)  # how fast the machine is decides no test
 settings.load_profile("mintaka")
 
+# Before torch is imported, here or in a worker: on tiny models threads mostly wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 STEPS = 2
 """Denoising steps of pictures in tests: enough to see progress, quick enough to wait for."""
 

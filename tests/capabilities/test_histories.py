@@ -435,7 +435,7 @@ def check_history(database: Database, seed: int) -> None:
     assert history.kernel.audit_broken_at() is None
 
 
-@settings(max_examples=200, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # a seed has no parts
+@settings(max_examples=300, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # a seed has no parts
 @given(seed=st.integers(0, 2**32))
 def test_the_kernel_and_the_model_agree_on_every_history(migrated: Database, seed: int) -> None:
     check_history(migrated, seed)
