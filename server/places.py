@@ -4,12 +4,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from mintaka.engine.models.folder import ModelFolder
+from mintaka.server.extra_paths import extra_places
 from mintaka.server.settings import Settings
 
 
 def model_folder(settings: Settings) -> ModelFolder:
-    """The models of the settings and those in the package."""
-    return ModelFolder((*settings.models, shipped_models()), settings.model_aliases)
+    """The models of the settings, those of other programs that they name, and those in the package."""
+    others = [place for file in settings.extra_model_paths for place in extra_places(file)]
+    return ModelFolder((*settings.models, *others, shipped_models()), settings.model_aliases)
 
 
 def shipped_models() -> Path:

@@ -9,13 +9,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from mintaka.server.extra_paths import extra_places
 
 CONFIG_NAME = "mintaka.toml"
 
@@ -95,6 +97,9 @@ class Settings(BaseSettings):
         default_factory=dict, description="Folders for fs.read and fs.write, by the name their paths begin with"
     )
     models: tuple[Path, ...] = Field(default=(), description="Further folders of models")
+    extra_model_paths: tuple[Path, ...] = Field(
+        default=(), description="Files that name folders of other programs, as ComfyUI's extra_model_paths.yaml"
+    )
     model_aliases: dict[str, str] = Field(
         default_factory=dict, description="Further ids of models, as clients of other programs send them"
     )
@@ -112,6 +117,13 @@ class Settings(BaseSettings):
     guests: GuestSettings = GuestSettings()
     limits: Limits = Limits()
     run: RunMaxima = RunMaxima()
+
+    @field_validator("extra_model_paths")
+    @classmethod
+    def _readable(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
+        for file in files:
+            extra_places(file)
+        return files
 
     @classmethod
     def settings_customise_sources(
@@ -138,7 +150,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
-            raise BadSettings(f"The setting {name} cannot be used: {first['msg']}.") from None
+            raise BadSettings(
+                f"The setting {name} cannot be used: {first['msg'].removeprefix('Value error, ')}."
+            ) from None
         except (OSError, ValueError) as error:
             raise BadSettings(f"{CONFIG_NAME} cannot be read: {error}") from None
 

@@ -12,6 +12,7 @@ EXTRA_OF = {
     "starlette": "server",
     "structlog": "server",
     "uvicorn": "server",
+    "yaml": "server",
 }
 """Which extra brings which library."""
 
