@@ -69,7 +69,7 @@ def prepare(request: Request, models: Models) -> Files:
 @prepare.register
 def _drawing(request: Drawing, models: Models) -> Files:
     model = models.get(request.model)
-    _check_drawing(request)
+    _check_drawing(request, model)
     sizing.plan(model, request.width, request.height)
     return {MODEL: model.path, **_lora_files(request, models)}
 
@@ -221,9 +221,9 @@ def check_strength(strength: float) -> None:
         raise Unsupported(f"a strength of {strength} is out of range; use 0 to 1")
 
 
-def _check_drawing(request: Drawing) -> None:
+def _check_drawing(request: Drawing, model: ModelInfo) -> None:
     if request.scheduler is not None:
-        schedulers.find(request.scheduler)
+        schedulers.suited(schedulers.find(request.scheduler), flow=model.kin.flow)
     if not 1 <= request.steps <= MAX_STEPS:
         raise Unsupported(f"{request.steps} denoising steps are out of range; ask for 1 to {MAX_STEPS}")
     if not 1 <= request.batch <= MAX_BATCH:

@@ -22,6 +22,8 @@ class Scheduler:
     options: Mapping[str, object] = field(default_factory=dict)
     seeded: str | None = None
     """The option that takes the request's seed, where the class draws noise past the pipeline's generator."""
+    flow: str | None = None
+    """The class that does the same for models trained by flow matching."""
 
 
 KARRAS = "karras"
@@ -44,7 +46,7 @@ ROWS: tuple[tuple[Scheduler, tuple[str, ...]], ...] = (
     (Scheduler("ddim", "DDIM", "DDIMScheduler"), ()),
     (Scheduler("ddpm", "DDPM", "DDPMScheduler"), ()),
     (Scheduler("pndm", "PLMS", "PNDMScheduler", {"skip_prk_steps": True}), ()),
-    (Scheduler("euler", "Euler", "EulerDiscreteScheduler"), ALL_SPACINGS),
+    (Scheduler("euler", "Euler", "EulerDiscreteScheduler", flow="FlowMatchEulerDiscreteScheduler"), ALL_SPACINGS),
     (Scheduler("euler_a", "Euler a", "EulerAncestralDiscreteScheduler"), ()),
     (Scheduler("heun", "Heun", "HeunDiscreteScheduler"), ALL_SPACINGS),
     (Scheduler("lms", "LMS", "LMSDiscreteScheduler"), ()),
@@ -60,7 +62,7 @@ ROWS: tuple[tuple[Scheduler, tuple[str, ...]], ...] = (
     (Scheduler("dpmpp_sde", "DPM++ SDE", "DPMSolverSDEScheduler", {}, "noise_sampler_seed"), (KARRAS,)),
     (Scheduler("deis", "DEIS", "DEISMultistepScheduler", {"algorithm_type": "deis"}), ALL_SPACINGS),
     (Scheduler("unipc", "UniPC", "UniPCMultistepScheduler"), ALL_SPACINGS),
-    (Scheduler("lcm", "LCM", "LCMScheduler"), ()),
+    (Scheduler("lcm", "LCM", "LCMScheduler", flow="FlowMatchLCMScheduler"), ()),
     (Scheduler("tcd", "TCD", "TCDScheduler"), ()),
 )
 """Each scheduler with the spacings its class has."""
@@ -98,8 +100,10 @@ def _aliases() -> dict[str, Scheduler]:
         aliases[_plain(scheduler.name)] = aliases[_plain(scheduler.label)] = scheduler
     for row, _ in ROWS:
         # A bare class takes its options from the model's own configuration, as it does in diffusers.
-        bare = Scheduler(row.class_name, row.label, row.class_name, {}, row.seeded)
+        bare = replace(row, name=row.class_name, options={})
         aliases.setdefault(_plain(row.class_name), bare)
+        if row.flow is not None:
+            aliases[_plain(row.flow)] = replace(bare, name=row.flow)
     return aliases
 
 
@@ -115,3 +119,16 @@ def find(name: str) -> Scheduler:
     suggestions = list(dict.fromkeys(_ALIASES[alias].name for alias in near))
     hint = f"did you mean {' or '.join(suggestions)}?" if suggestions else f"there are {', '.join(SCHEDULERS)}"
     raise Unsupported(f"there is no scheduler called “{name}”; {hint}", hint=hint)
+
+
+def suited(scheduler: Scheduler, *, flow: bool) -> Scheduler:
+    """``scheduler`` for a model that was trained by flow matching or was not; Unsupported where it has no such form."""
+    if not flow:
+        return scheduler
+    if scheduler.flow is None:
+        names = [each.name for each in SCHEDULERS.values() if each.flow is not None]
+        raise Unsupported(
+            f"the scheduler {scheduler.name} does not draw with a model that was trained by flow matching",
+            hint=f"use {', '.join(names[:-1])} or {names[-1]}, or leave it to the model",
+        )
+    return replace(scheduler, class_name=scheduler.flow)

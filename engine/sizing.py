@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.models.info import ModelInfo
 
-MULTIPLE = 8
-"""Stable Diffusion pipelines take widths and heights that are multiples of this many pixels."""
-
 MIN_SIDE = 8
 MAX_SIDE = 8192
 
@@ -52,11 +49,11 @@ def plan(model: ModelInfo, width: int, height: int, *, whole: bool = False) -> S
             f"a picture of {width} × {height} cannot be made; each side may have {MIN_SIDE} to {MAX_SIDE} pixels",
             hint=f"ask for {_between(width)} × {_between(height)}",
         )
-    finished = (width, height)
+    finished, multiple = (width, height), model.kin.multiple
     if model.native_size is None:
-        drawn = (_round_up(width), _round_up(height))
+        drawn = (_round_up(width, multiple), _round_up(height, multiple))
         return SizePlan(drawn, None, finished, _notes(drawn, None, finished, whole), whole)
-    drawn = _native(model.native_size, width / height, WHOLE_ASPECT if whole else MAX_ASPECT)
+    drawn = _native(model.native_size, width / height, WHOLE_ASPECT if whole else MAX_ASPECT, multiple)
     larger = width > drawn[0] or height > drawn[1]
     factor = model.enlarge.factor if model.enlarge is not None and larger else None
     return SizePlan(drawn, factor, finished, _notes(drawn, factor, finished, whole), whole)
@@ -69,7 +66,8 @@ def plan_part(model: ModelInfo, width: int, height: int) -> SizePlan:
     if model.native_size is not None or width * height >= usual:
         return plan(model, width, height, whole=True)
     scale = math.sqrt(usual / (width * height))
-    drawn = (_round_near(min(width * scale, MAX_SIDE)), _round_near(min(height * scale, MAX_SIDE)))
+    multiple = model.kin.multiple
+    drawn = (_round_near(min(width * scale, MAX_SIDE), multiple), _round_near(min(height * scale, MAX_SIDE), multiple))
     return SizePlan(drawn, None, (width, height), _notes(drawn, None, (width, height), whole=True), whole=True)
 
 
@@ -82,18 +80,18 @@ def cover(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float,
     return left, top, left + inner[0], top + inner[1]
 
 
-def _native(native: tuple[int, int], aspect: float, most: float) -> tuple[int, int]:
+def _native(native: tuple[int, int], aspect: float, most: float, multiple: int) -> tuple[int, int]:
     asked = aspect / (native[0] / native[1])
     stretch = math.sqrt(min(max(asked, 1 / most), most))
-    return _round_near(native[0] * stretch), _round_near(native[1] / stretch)
+    return _round_near(native[0] * stretch, multiple), _round_near(native[1] / stretch, multiple)
 
 
-def _round_near(side: float) -> int:
-    return max(1, round(side / MULTIPLE)) * MULTIPLE
+def _round_near(side: float, multiple: int) -> int:
+    return max(1, round(side / multiple)) * multiple
 
 
-def _round_up(side: int) -> int:
-    return math.ceil(side / MULTIPLE) * MULTIPLE
+def _round_up(side: int, multiple: int) -> int:
+    return math.ceil(side / multiple) * multiple
 
 
 def _between(side: int) -> int:

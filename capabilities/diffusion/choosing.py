@@ -14,6 +14,7 @@ from mintaka.capabilities.use import Use
 from mintaka.engine import schedulers
 from mintaka.engine.errors import NoSuchModel, Unsupported
 from mintaka.engine.models import LoraInfo, ModelInfo
+from mintaka.engine.models.families import Task
 from mintaka.engine.requests import Lora
 from mintaka.runtime.errors import HostFault
 
@@ -66,7 +67,8 @@ def choose_model(asked: str | None, restrictions: Restrictions, models: Models, 
         asked = preferred
     if asked is None:
         # Looked at only as far as needed: the metadata chooses a model for each of many capabilities among thousands.
-        able = (each for each in models.list() if inpaints or not each.inpaints)
+        task = Task.INPAINTING if inpaints else Task.TEXT_TO_IMAGE
+        able = (each for each in models.list() if task in each.tasks)
         allowed = (each for each in able if restrictions.permits("allowed_models", each.id))
         first = next(allowed, None)
         if first is None:

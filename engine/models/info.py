@@ -6,13 +6,15 @@ person and the engine should know: title, sizes, defaults, examples, the words t
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mintaka.engine import schedulers
 from mintaka.engine.errors import EngineError, Unsupported
+from mintaka.engine.models.families import EVERY_TASK, FAMILIES, PIPELINES, Family, LatentRgb, Task, traits
 
 INDEX = "model_index.json"
 """What a folder in diffusers' format has that holds a whole model."""
@@ -20,9 +22,6 @@ CONFIG = "config.json"
 """What a folder has that holds one network."""
 SIDECAR = "mintaka.json"
 """What says of a folder what people and the engine should know; that of a single file is ``<its name>.json``."""
-
-FAMILIES: Mapping[str, str] = {"StableDiffusionPipeline": "sd", "StableDiffusionInpaintPipeline": "sd"}
-"""Pipeline classes the engine runs, and the family each belongs to."""
 
 LIBRARIES = ("diffusers", "transformers")
 """Where a pipeline's parts may come from; anything else would be code that comes with the model."""
@@ -41,8 +40,6 @@ def _known_scheduler(name: str) -> str:
 
 SchedulerName = Annotated[str, AfterValidator(_known_scheduler)]
 """A name `mintaka.engine.schedulers` knows, in its short form."""
-
-Row = tuple[float, float, float]
 
 
 class BadModel(EngineError):
@@ -67,14 +64,6 @@ class Enlarge(Data):
     factor: Annotated[int, Field(ge=2, le=8)]
 
 
-class LatentRgb(NamedTuple):
-    """A linear map from latents to colours in 0..1; in the file a list of the two."""
-
-    matrix: tuple[Row, ...]
-    """One row of red, green and blue for each channel of the latents."""
-    bias: Row
-
-
 class Draws(Data):
     """What a model of a small world can draw, in the words it knows."""
 
@@ -95,8 +84,8 @@ class Sidecar(Data):
     native_size: Size | None = None
     size: Size | None = None
     enlarge: Enlarge | None = None
-    steps: Annotated[int, Field(ge=1, le=1000)] = 30
-    guidance_scale: Annotated[float, Field(ge=0, le=100)] = 7.5
+    steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0, le=100)] | None = None
     scheduler: SchedulerName | None = None
     draws: Draws | None = None
     words: tuple[str, ...] = ()
@@ -131,14 +120,18 @@ class ModelInfo(Data):
     """Every word the model knows; empty when that is not a closed list."""
     examples: tuple[str, ...]
     latent_rgb: LatentRgb | None
+    tasks: tuple[Task, ...] = EVERY_TASK
+    """What it can be asked for."""
 
     @property
     def inpaints(self) -> bool:
         """Whether it was made to repaint parts of pictures, and can do nothing else."""
-        return "Inpaint" in self.pipeline
+        return self.tasks == (Task.INPAINTING,)
 
-
-DEFAULT_SIZE = (512, 512)
+    @property
+    def kin(self) -> Family:
+        """Its family."""
+        return FAMILIES[self.family]
 
 
 def read_model(path: Path, name: str | None = None) -> ModelInfo:
@@ -149,10 +142,11 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
     name = name or path.name
     index = read_json(path, INDEX, name)
     pipeline = index.get("_class_name")
-    family = FAMILIES.get(pipeline) if isinstance(pipeline, str) else None
-    if family is None:
+    components = _components(index, name)
+    usual = traits(str(pipeline), components, partial(_config, path, name))
+    if usual is None:
         raise BadModel(
-            f"{name}/{INDEX}: `_class_name` is {pipeline!r}; the engine runs {', '.join(FAMILIES)}",
+            f"{name}/{INDEX}: `_class_name` is {pipeline!r}; the engine runs {', '.join(PIPELINES)}",
             hint="convert the model to a pipeline the engine runs",
         )
     sidecar = _read_sidecar(path, name)
@@ -161,21 +155,31 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
         title=sidecar.title or sidecar.id or name,
         description=sidecar.description,
         license=sidecar.license,
-        family=family,
+        family=usual.family.name,
         pipeline=str(pipeline),
         path=path,
-        components=_components(index, name),
+        components=components,
         native_size=sidecar.native_size,
-        size=sidecar.size or sidecar.native_size or DEFAULT_SIZE,
-        steps=sidecar.steps,
-        guidance_scale=sidecar.guidance_scale,
+        size=sidecar.size or sidecar.native_size or usual.size,
+        steps=sidecar.steps or usual.steps,
+        guidance_scale=usual.guidance_scale if sidecar.guidance_scale is None else sidecar.guidance_scale,
         scheduler=sidecar.scheduler,
         enlarge=sidecar.enlarge,
         draws=sidecar.draws,
         words=sidecar.words,
         examples=sidecar.examples,
-        latent_rgb=sidecar.latent_rgb,
+        latent_rgb=sidecar.latent_rgb or usual.latent_rgb,
+        tasks=usual.tasks,
     )
+
+
+CONFIGS = {"scheduler": "scheduler_config.json"}
+"""The configuration file of a part in the part's folder, where it is not ``config.json``."""
+
+
+def _config(path: Path, name: str, part: str) -> Mapping[str, Any]:
+    file = f"{part}/{CONFIGS.get(part, 'config.json')}"
+    return read_json(path, file, name) if (path / file).exists() else {}
 
 
 def _components(index: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -13,12 +13,12 @@ from PIL import Image
 
 from mintaka.engine import receipt, sizing
 from mintaka.engine.controls import LINES, ControlType, PreprocessOptions
+from mintaka.engine.models.families import Task
 from mintaka.engine.requests import Control, Controlled, Picture, Preprocess
 from mintaka.engine.worker import decoding, finishing, planning, preprocessing
 from mintaka.engine.worker.loading import Loaded, LoadedControlNet
 from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
-from mintaka.engine.worker.tasks import Task
 
 Size = tuple[int, int]
 

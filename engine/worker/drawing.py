@@ -14,10 +14,12 @@ from mintaka.engine.messages import MODEL, Files, controlnet_role
 from mintaka.engine.requests import Controlled, Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
-from mintaka.engine.worker import finishing, planning, preview, proxy
+from mintaka.engine.worker import calling, finishing, planning, preview, proxy
 from mintaka.engine.worker.loading import Loaded, Shelf
 from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
+
+TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 
 
 def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
@@ -34,54 +36,35 @@ def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[
 def _draw(request: Drawing, loaded: Loaded, modules: Mapping[str, Any], on_step: OnStep) -> list[Picture]:
     planned = planning.plan(request, loaded)
     sizes = planned.sizes
-    chosen = schedulers.find(name) if (name := request.scheduler or loaded.info.scheduler) else None
+    name = request.scheduler or loaded.info.scheduler
+    chosen = schedulers.suited(schedulers.find(name), flow=loaded.info.kin.flow) if name else None
     scheduler = make_scheduler(loaded.base.scheduler, chosen, request.seed)
     pipeline = proxy.twin(loaded.pipeline(planned.task), {**modules, **planned.modules}, scheduler)
     notes = (
         *vocabulary_notes(loaded.info, request.prompt),
         *length_notes(pipeline, request.prompt),
-        *second_prompt_notes(pipeline, request),
         *planned.notes,
         *sizes.notes,
     )
-    images = pipeline(
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        num_inference_steps=request.steps,
-        guidance_scale=request.guidance_scale,
-        num_images_per_prompt=request.batch,
-        generator=[torch.Generator("cpu").manual_seed(request.seed + i) for i in range(request.batch)],
-        output_type="pt",
-        callback_on_step_end=_step_callback(request, loaded, scheduler, sizes, on_step),
-        **size_arguments(pipeline, sizes.drawn),
-        **second_prompts(pipeline, request),
-        **planned.arguments,
-    ).images
+    arguments = calling.fitting(
+        pipeline,
+        {
+            "prompt": request.prompt,
+            "num_inference_steps": request.steps,
+            "num_images_per_prompt": request.batch,
+            "generator": [torch.Generator("cpu").manual_seed(request.seed + i) for i in range(request.batch)],
+            "output_type": "pt",
+            "callback_on_step_end": _step_callback(request, loaded, scheduler, sizes, on_step),
+            **calling.guidance(pipeline, request.guidance_scale, request.negative_prompt),
+            **calling.sizes(sizes.drawn),
+            **calling.second_prompts(pipeline, request),
+            **planned.arguments,
+        },
+    )
+    notes += calling.left_out(pipeline, request, arguments)
+    images = pipeline(**arguments).images
     label = chosen.label if chosen is not None else type(scheduler).__name__
     return aside(partial(_finish, request, loaded, label, planned, notes, images), Lane.FINISH)
-
-
-def size_arguments(pipeline: Any, size: tuple[int, int]) -> dict[str, int]:
-    """``size`` for a pipeline that is told it; some take that of the picture they are given."""
-    taken = inspect.signature(type(pipeline).__call__).parameters
-    return {name: side for name, side in zip(("width", "height"), size, strict=True) if name in taken}
-
-
-def second_prompts(pipeline: Any, request: Drawing) -> dict[str, str]:
-    """The second prompts for a pipeline that has a second text encoder to read them."""
-    given = {"prompt_2": request.prompt_2, "negative_prompt_2": request.negative_prompt_2}
-    taken = inspect.signature(type(pipeline).__call__).parameters
-    return {name: text for name, text in given.items() if text and name in taken}
-
-
-def second_prompt_notes(pipeline: Any, request: Drawing) -> tuple[str, ...]:
-    """A note when there is a second prompt and nothing to read it."""
-    if (
-        not (request.prompt_2 or request.negative_prompt_2)
-        or "prompt_2" in inspect.signature(type(pipeline).__call__).parameters
-    ):
-        return ()
-    return ("the model has one text encoder; the second prompt was left out",)
 
 
 def make_scheduler(base: Any, chosen: Scheduler | None, seed: int) -> Any:
@@ -96,12 +79,22 @@ def make_scheduler(base: Any, chosen: Scheduler | None, seed: int) -> Any:
 
 
 def length_notes(pipeline: Any, prompt: str) -> tuple[str, ...]:
-    """A note when the prompt is longer than the model reads; its end then has no effect."""
-    tokenizer = pipeline.tokenizer
-    limit: int = tokenizer.model_max_length
-    if len(tokenizer(prompt, verbose=False).input_ids) <= limit:
-        return ()
-    return (f"the model reads {limit} tokens of a prompt; the end of this one was left out",)
+    """A note when the prompt is longer than the model reads; its end then has no effect.
+
+    Of several text encoders it is the one that reads most which counts.
+    """
+    most = inspect.signature(type(pipeline).__call__).parameters.get("max_sequence_length")
+    limit = 0
+    for name in TOKENIZERS:
+        tokenizer = getattr(pipeline, name, None)
+        if tokenizer is None:
+            continue
+        own: int = tokenizer.model_max_length
+        reads = own if most is None or "CLIP" in type(tokenizer).__name__ else min(own, most.default)
+        if len(tokenizer(prompt, verbose=False).input_ids) <= reads:
+            return ()
+        limit = max(limit, reads)
+    return (f"the model reads {limit} tokens of a prompt; the end of this one was left out",) if limit else ()
 
 
 def _step_callback(
@@ -114,7 +107,8 @@ def _step_callback(
         picture = None
         step, steps = index + 1, pipeline.num_timesteps
         if clean is not None and rgb is not None and clean.latest is not None and preview.wanted(step, steps):
-            picture = aside(partial(preview.render, clean.latest, rgb, sizes.drawn), Lane.QUICK)
+            latents = preview.unpacked(clean.latest, pipeline, sizes.drawn)
+            picture = aside(partial(preview.render, latents, rgb, sizes.drawn), Lane.QUICK)
         on_step(Step(step, steps, picture))
         return {}
 

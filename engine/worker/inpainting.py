@@ -17,12 +17,12 @@ from scipy import ndimage  # type: ignore[import-untyped]
 
 from mintaka.engine import sizing
 from mintaka.engine.errors import BadImage
+from mintaka.engine.models.families import Task
 from mintaka.engine.requests import Drawing, Fill, Inpaint, Outpaint
 from mintaka.engine.worker import decoding, planning
 from mintaka.engine.worker.loading import Loaded
 from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
-from mintaka.engine.worker.tasks import Task
 
 Weights = NDArray[np.float32]
 """height × width, 0..1."""

@@ -12,11 +12,12 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 
 from mintaka.engine.errors import EngineError
 from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
+from mintaka.engine.models.families import Half, Task
 from mintaka.engine.models.info import CONFIG, BadModel, ModelInfo, read_model
 from mintaka.engine.worker.adapters import Adapters
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.proxy import controlnet_proxy
-from mintaka.engine.worker.tasks import Task, pipeline_for
+from mintaka.engine.worker.tasks import pipeline_for
 from mintaka.engine.worker.upscaling import Upscaler, Upscalers, load_upscaler
 
 HASH_LIMIT = 256 * 1024 * 1024
@@ -129,13 +130,17 @@ def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
     """Load ``info`` onto ``device``, as `load` does a model."""
     _safe_files(info.path, info.id)
     with torch.inference_mode(False):
-        module = _from_pretrained(ControlNetModel, info.path, f"the ControlNet {info.id}", device).to(device)
+        module = _from_pretrained(
+            ControlNetModel, info.path, f"the ControlNet {info.id}", _precision(Half.FLOAT16, device)
+        ).to(device)
     return LoadedControlNet(info, module, controlnet_proxy(module), _module_bytes(module))
 
 
 def _pipeline(info: ModelInfo, device: str) -> Any:
     kind = getattr(diffusers, info.pipeline)
-    pipeline = _from_pretrained(kind, info.path, f"the model {info.id}", device)
+    pipeline = _from_pretrained(kind, info.path, f"the model {info.id}", _precision(info.kin.half, device))
+    if pipeline.vae.config.get("force_upcast") and pipeline.vae.dtype == torch.float16:
+        pipeline.vae.to(torch.float32)  # in half precision it would give what is not a number
     rgb = info.latent_rgb
     if rgb is not None and len(rgb.matrix) != pipeline.vae.config.latent_channels:
         raise BadModel(
@@ -146,11 +151,16 @@ def _pipeline(info: ModelInfo, device: str) -> Any:
     return pipeline.to(device)
 
 
-def _from_pretrained(kind: Any, path: Path, what: str, device: str) -> Any:
+def _precision(half: Half, device: str) -> torch.dtype:
+    """Single precision on a CPU, which gains nothing from less, and ``half`` elsewhere."""
+    return torch.float32 if device == "cpu" else getattr(torch, half.value)
+
+
+def _from_pretrained(kind: Any, path: Path, what: str, dtype: torch.dtype) -> Any:
     try:
         return kind.from_pretrained(
             path,
-            dtype=torch.float32 if device == "cpu" else torch.float16,
+            dtype=dtype,
             local_files_only=True,
             use_safetensors=True,
             low_cpu_mem_usage=True,

@@ -13,11 +13,11 @@ from typing import Any
 from PIL import Image
 
 from mintaka.engine import sizing
+from mintaka.engine.models.families import Task
 from mintaka.engine.requests import Drawing, ImageToImage, TextToImage, steps_run
 from mintaka.engine.worker import decoding
 from mintaka.engine.worker.loading import Loaded
 from mintaka.engine.worker.stepping import Lane, aside
-from mintaka.engine.worker.tasks import Task
 
 
 def as_drawn(image: Image.Image) -> Image.Image:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mintaka.engine.models.info import LatentRgb
+from mintaka.engine.models.families import LatentRgb
 
 MOST = 8
 """Previews made of one picture, at most."""
@@ -41,6 +41,7 @@ class CleanLatents:
     def __init__(self, scheduler: Any) -> None:
         self.latest: torch.Tensor | None = None
         self._scheduler = scheduler
+        self._flows = type(scheduler).__name__.startswith("FlowMatch")
         original = scheduler.step
 
         # Pipelines look at the signature of `step` to see whether it takes eta and a generator.
@@ -48,6 +49,11 @@ class CleanLatents:
         def step(*args: Any, return_dict: bool = True, **kwargs: Any) -> Any:
             output = original(*args, return_dict=True, **kwargs)
             self.latest = self._find(output)
+            if self.latest is None and self._flows:
+                # What is predicted is the way from what is clean to the noise, and it has been gone for ``sigma``.
+                predicted, _, sample = args[:3]
+                sigma = scheduler.sigmas[scheduler.step_index - 1]
+                self.latest = sample - sigma * predicted
             return output if return_dict else output.to_tuple()
 
         scheduler.step = step
@@ -60,6 +66,13 @@ class CleanLatents:
         if config.get("algorithm_type") in CLEAN_OUTPUTS or config.get("predict_x0"):
             return next((each for each in reversed(self._scheduler.model_outputs) if each is not None), None)
         return None
+
+
+def unpacked(latents: torch.Tensor, pipeline: Any, drawn: tuple[int, int]) -> torch.Tensor:
+    """``latents`` as n × channels × height × width, of a pipeline that lays patches of them in a row."""
+    if latents.dim() != 3:  # n × patches × numbers
+        return latents
+    return torch.as_tensor(pipeline._unpack_latents(latents, drawn[1], drawn[0], pipeline.vae_scale_factor))
 
 
 def render(latents: torch.Tensor, rgb: LatentRgb, drawn: tuple[int, int]) -> bytes:

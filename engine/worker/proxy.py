@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from torch import Tensor
+
 from mintaka.engine.worker import stepping
 from mintaka.engine.worker.forwards import Entry, Forward
 from mintaka.engine.worker.trees import PLAIN, Reading
@@ -23,12 +25,17 @@ class Heavy:
     methods: tuple[str, ...]
     rank: int
     reading: Reading = PLAIN
+    casts: bool = False
+    """Whether tensors are brought to the number format of its weights, which may be wider than the others'."""
 
 
 HEAVY: Mapping[str, Heavy] = {
     "text_encoder": Heavy(("__call__",), 0),
-    "vae": Heavy(("encode", "decode"), 0),
+    "text_encoder_2": Heavy(("__call__",), 0),
+    "text_encoder_3": Heavy(("__call__",), 0),
+    "vae": Heavy(("encode", "decode"), 0, casts=True),
     "unet": Heavy(("__call__",), 2),
+    "transformer": Heavy(("__call__",), 2),
 }
 """Components of pipelines by attribute. Text and VAE first: a newcomer catches up, a finished picture gets out."""
 
@@ -43,7 +50,11 @@ def proxies(
 
     ``prepare`` brings a module into the state ``variant``, right before it runs (`mintaka.engine.worker.adapters`).
     """
-    return {name: _proxy(getattr(pipeline, name), heavy, variant, prepare) for name, heavy in HEAVY.items()}
+    return {
+        name: _proxy(module, heavy, variant, prepare)
+        for name, heavy in HEAVY.items()
+        if (module := getattr(pipeline, name, None)) is not None
+    }
 
 
 def controlnet_proxy(module: Any) -> Any:
@@ -71,8 +82,7 @@ def _proxy(
 ) -> Any:
     ready = partial(prepare, module)
     body: dict[str, Any] = {
-        method: _parking(Entry.of(module, method, heavy.reading, variant, ready), heavy.rank)
-        for method in heavy.methods
+        method: _parking(Entry.of(module, method, heavy.reading, variant, ready), heavy) for method in heavy.methods
     }
     body["to"] = lambda own, *args, **kwargs: own  # no request moves or casts weights that others use
     kind = type(module)
@@ -81,8 +91,11 @@ def _proxy(
     return proxy
 
 
-def _parking(entry: Entry, rank: int) -> Callable[..., Any]:
+def _parking(entry: Entry, heavy: Heavy) -> Callable[..., Any]:
     def park(_own: Any, *args: Any, **kwargs: Any) -> Any:
-        return stepping.call(Forward.of(entry, args, kwargs), rank)
+        if heavy.casts:
+            kept = next(entry.module.parameters()).dtype
+            args = tuple(each.to(kept) if isinstance(each, Tensor) else each for each in args)
+        return stepping.call(Forward.of(entry, args, kwargs), heavy.rank)
 
     return park

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.models.info import Enlarge, ModelInfo
-from mintaka.engine.sizing import MAX_ASPECT, MAX_SIDE, MIN_SIDE, MULTIPLE, cover, plan
+from mintaka.engine.sizing import MAX_ASPECT, MAX_SIDE, MIN_SIDE, cover, plan
 
 sides = st.integers(MIN_SIDE, MAX_SIDE)
 natives = st.none() | st.sampled_from([(64, 64), (512, 512), (768, 512)])
@@ -87,7 +87,7 @@ def test_what_is_drawn_suits_the_pipeline(
 ) -> None:
     found = plan(model(native, enlarge), width, height)
     assert found.finished == (width, height)
-    assert all(side >= MULTIPLE and side % MULTIPLE == 0 for side in found.drawn)
+    assert all(side >= 8 and side % 8 == 0 for side in found.drawn)
 
 
 @given(st.sampled_from([(64, 64), (512, 512), (768, 512)]), sides, sides)
@@ -100,8 +100,8 @@ def test_a_model_of_one_size_draws_about_that_many_pixels(native: tuple[int, int
 @given(sides, sides)
 def test_a_model_of_any_size_draws_the_asked_one_rounded_up(width: int, height: int) -> None:
     drawn = plan(model(None), width, height).drawn
-    assert 0 <= drawn[0] - width < MULTIPLE
-    assert 0 <= drawn[1] - height < MULTIPLE
+    assert 0 <= drawn[0] - width < 8
+    assert 0 <= drawn[1] - height < 8
 
 
 @given(enlargements, sides, sides)

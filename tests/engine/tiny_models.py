@@ -1,0 +1,174 @@
+"""Models of every family with random weights, a few thousand numbers each, as folders that diffusers would save."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from tests.engine.conftest import STARTER
+
+SIDE = 64
+"""Pixels of a picture; a VAE of these makes one number of eight."""
+
+WIDTH = 16
+"""Numbers a token of a text encoder."""
+
+
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+"""How noise was added in Stable Diffusion's training."""
+
+
+def tokenizer() -> Any:
+    """The starter's, which knows some hundred words."""
+    return transformers.CLIPTokenizer.from_pretrained(STARTER / "tokenizer")
+
+
+def clip(*, projects: bool = False) -> Any:
+    """A text encoder of two layers, with a projection of what it read if ``projects``."""
+    words = tokenizer()
+    config = transformers.CLIPTextConfig(
+        vocab_size=len(words),
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        projection_dim=WIDTH,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
+    )
+    return transformers.CLIPTextModelWithProjection(config) if projects else transformers.CLIPTextModel(config)
+
+
+def vae(channels: int = 4, **more: Any) -> Any:
+    """An autoencoder of four blocks, so latents are an eighth of the picture's side."""
+    return diffusers.AutoencoderKL(
+        block_out_channels=(4, 4, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=channels,
+        norm_num_groups=2,
+        sample_size=SIDE,
+        **more,
+    )
+
+
+def unet(read: int, **more: Any) -> Any:
+    """A denoiser that reads ``read`` numbers a token."""
+    options = {"in_channels": 4, "out_channels": 4, "sample_size": SIDE // 8, "attention_head_dim": 2} | more
+    return diffusers.UNet2DConditionModel(
+        block_out_channels=(8, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        norm_num_groups=4,
+        cross_attention_dim=read,
+        **options,
+    )
+
+
+def euler(**options: Any) -> Any:
+    """The scheduler of Stable Diffusion."""
+    return diffusers.EulerDiscreteScheduler(**BETAS, **options)
+
+
+def _sd(unet: Any, scheduler: Any, kind: Any = diffusers.StableDiffusionPipeline, **more: Any) -> Any:
+    return kind(
+        vae=vae(),
+        text_encoder=clip(),
+        tokenizer=tokenizer(),
+        unet=unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+        **more,
+    )
+
+
+def sd2() -> Any:
+    """Stable Diffusion 2: velocity is predicted."""
+    return _sd(unet(WIDTH), euler(prediction_type="v_prediction"))
+
+
+def masked() -> Any:
+    """Stable Diffusion for inpainting: nine channels."""
+    return _sd(unet(WIDTH, in_channels=9), euler(), diffusers.StableDiffusionInpaintPipeline)
+
+
+def lcm() -> Any:
+    """A consistency model, to which guidance is told."""
+    return _sd(
+        unet(WIDTH, time_cond_proj_dim=8), diffusers.LCMScheduler(**BETAS), diffusers.LatentConsistencyModelPipeline
+    )
+
+
+TEXT_TIME = {"addition_embed_type": "text_time", "addition_time_embed_dim": 8, "use_linear_projection": True}
+
+
+def sdxl(scheduler: Any = None) -> Any:
+    """Stable Diffusion XL with its two text encoders."""
+    return diffusers.StableDiffusionXLPipeline(
+        vae=vae(force_upcast=True),
+        text_encoder=clip(),
+        text_encoder_2=clip(projects=True),
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(),
+        unet=unet(2 * WIDTH, projection_class_embeddings_input_dim=6 * 8 + WIDTH, **TEXT_TIME),
+        scheduler=scheduler or euler(),
+    )
+
+
+def sdxl_turbo() -> Any:
+    """One distilled to draw in few steps, as its scheduler tells."""
+    return sdxl(euler(timestep_spacing="trailing"))
+
+
+def refiner() -> Any:
+    """What goes over pictures of Stable Diffusion XL: one text encoder, and an aesthetic score."""
+    return diffusers.StableDiffusionXLImg2ImgPipeline(
+        vae=vae(force_upcast=True),
+        text_encoder=None,
+        text_encoder_2=clip(projects=True),
+        tokenizer=None,
+        tokenizer_2=tokenizer(),
+        unet=unet(WIDTH, projection_class_embeddings_input_dim=5 * 8 + WIDTH, **TEXT_TIME),
+        scheduler=euler(),
+        requires_aesthetics_score=True,
+    )
+
+
+TOLD_SIZES = frozenset({"sd3", "flux", "z_image"})
+"""Models whose pipelines over pictures are told which size to draw."""
+
+MODELS: Mapping[str, Callable[[], Any]] = {
+    "sd2": sd2,
+    "masked": masked,
+    "lcm": lcm,
+    "sdxl": sdxl,
+    "sdxl_turbo": sdxl_turbo,
+    "refiner": refiner,
+}
+
+
+def build(name: str, folder: Path) -> Path:
+    """Save the model called ``name`` into ``folder``, the same numbers every time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(len(name))
+        pipeline = MODELS[name]()
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                _enliven(part)
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def _enliven(module: Any) -> None:
+    """Spread the weights so that what a model is told can be seen in what it draws."""
+    with torch.no_grad():
+        for name, weight in module.named_parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 1.2 / weight[0].numel() ** 0.5 if "embedding" not in name else 1.0)
