@@ -1,10 +1,10 @@
 """Pictures in a script's hands: what they are and how they were made. Their bytes stay in the folder of blobs."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from mintaka.runtime.errors import ArityError, HostFault
+from mintaka.runtime.errors import ArityError
 from mintaka.runtime.records import Json
 from mintaka.runtime.values import HostObject, Value
 
@@ -54,15 +54,33 @@ class Image(HostObject):
         """The picture of what `to_json` gave."""
         return cls(**{**known, "notes": tuple(known["notes"])})
 
+    def metadata(self) -> dict[str, Value]:
+        """The fields and what the picture was made with."""
+        return {**self.fields(), "made_with": dict(self.made_with)}
+
+    def fuel(self, run: "Run", method: str, args: list[Value]) -> int:
+        """What a call of a method costs; see `ImageMethods`."""
+        return 0 if method == METADATA else run.host(ImageMethods).fuel(self, method, args)
+
     async def call(self, run: "Run", method: str, args: list[Value]) -> Value:
-        """``metadata()``: the fields and what the picture was made with."""
-        if method != "metadata":
-            raise HostFault(
-                f"an image has no method `{method}` — it has metadata", kind="method_not_found", hint="use metadata"
-            )
+        """``metadata()``, which needs nothing, and the methods that the run's host gives; see `ImageMethods`."""
+        if method != METADATA:
+            return await run.host(ImageMethods).call(run, self, method, args)
         if args:
             raise ArityError(f"image.metadata takes nothing, and got {len(args)}")
-        return {**self.fields(), "made_with": dict(self.made_with)}
+        return self.metadata()
+
+
+METADATA = "metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMethods:
+    """What scripts can do with pictures; a host gives it to its runs (`mintaka.capabilities.pictures`)."""
+
+    fuel: Callable[[Image, str, list[Value]], int]
+    """What a call costs, looking at nothing but what it is given. Raises HostFault where it could not be made."""
+    call: Callable[["Run", Image, str, list[Value]], Awaitable[Value]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from mintaka.capabilities import ledger, share_links
 from mintaka.capabilities.audit import CALLS, Audit, Deed, Event
@@ -17,7 +17,7 @@ from mintaka.capabilities.calls import Calls
 from mintaka.capabilities.chain import Chain, no_such_capability
 from mintaka.capabilities.chains import Chains
 from mintaka.capabilities.held import Held
-from mintaka.capabilities.ledger import Admission
+from mintaka.capabilities.ledger import Admission, Published
 from mintaka.capabilities.order import Empty, Json
 from mintaka.capabilities.principals import PrincipalKind, Token, issue
 from mintaka.capabilities.registry import Registry
@@ -26,7 +26,7 @@ from mintaka.capabilities.rows import Rows
 from mintaka.capabilities.terms import AS_IT_IS, Terms
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.database import Database
-from mintaka.storage.schema import asset, cap
+from mintaka.storage.schema import cap
 
 MINT = "sys.mint"
 """The type whose holder may make capabilities that were not delegated from any other."""
@@ -250,10 +250,15 @@ class Kernel:
         return Held(self._chains.now(holder, id))
 
     def owns(self, name: str, asset_name: str) -> bool:
-        """Whether a result called ``asset_name`` was published for principal ``name``."""
+        """Whether a result called ``asset_name`` was published for principal ``name``, or made of another by them."""
         with self._database.read() as tx:
-            found = select(asset.c.name).where(asset.c.owner == name, asset.c.name == asset_name).limit(1)
-            return tx.execute(found).first() is not None
+            return ledger.owns(tx, name, asset_name)
+
+    def keep(self, name: str, made: Published) -> None:
+        """``made`` is principal ``name``'s from now on: a picture that no capability was needed for."""
+        with self._database.write() as tx:
+            if not ledger.owns(tx, name, made.name):
+                ledger.keep(tx, name, made, self._clock())
 
     def holdings_changed(self, *, after: int) -> tuple[int, bool]:
         """The audit log's newest number, and whether an entry after ``after`` made, moved or ended a capability."""

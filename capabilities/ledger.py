@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, case, func, insert, select, update
 from mintaka.capabilities.chain import Chain
 from mintaka.capabilities.limits import CONCURRENT, RATE, Limits
 from mintaka.runtime.errors import HostFault
-from mintaka.storage.schema import account, asset, charge, invocation, rate
+from mintaka.storage.schema import account, asset, charge, edited, invocation, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,28 @@ def publish(tx: Connection, admission: Admission, results: Sequence[Published]) 
                 height=result.height,
             )
         )
+
+
+def owns(tx: Connection, principal: str, name: str) -> bool:
+    """Whether a result called ``name`` is the principal's."""
+    found = (
+        select(each.c.name).where(each.c.owner == principal, each.c.name == name).limit(1) for each in (asset, edited)
+    )
+    return any(tx.execute(each).first() is not None for each in found)
+
+
+def keep(tx: Connection, principal: str, result: Published, now: float) -> None:
+    """Record a picture that was made of another as its principal's."""
+    tx.execute(
+        insert(edited).values(
+            name=result.name,
+            owner=principal,
+            mime=result.mime,
+            width=result.width,
+            height=result.height,
+            made=now,
+        )
+    )
 
 
 def running(tx: Connection) -> list[Admission]:

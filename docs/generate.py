@@ -14,6 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from mintaka.capabilities.pictures import IMAGE, listing
 from mintaka.client import connect
 from mintaka.lang.documentation import usage
 
@@ -41,18 +42,19 @@ def _op(op: Mapping[str, Any]) -> str:
 
 
 def capabilities_page(types: Iterable[Mapping[str, Any]]) -> str:
-    """The page of all capability types: their methods with every option, and what they can be restricted to."""
+    """The page of all capability types and of pictures: their methods with every option, and their restrictions."""
     parts = [f"{NOTICE}\n# Capability types\n\nWhat an unrestricted capability of each type offers.\n"]
-    for each in types:
+    for each in [*types, listing()]:
         parts.append(f"\n## `{each['type']}`\n\n{each['description']}\n")
-        parts += map(_method, each["methods"])
+        parts += (_method(method, "picture" if each["type"] == IMAGE.name else "cap") for method in each["methods"])
         rows = [f"| `{rule['name']}` | {rule['description']} | {rule['unit']} |\n" for rule in each["restrictable"]]
-        parts.append("\n### Restrictions\n\n| name | means | unit |\n|---|---|---|\n" + "".join(rows))
+        if rows:
+            parts.append("\n### Restrictions\n\n| name | means | unit |\n|---|---|---|\n" + "".join(rows))
     return "".join(parts)
 
 
-def _method(method: Mapping[str, Any]) -> str:
-    called = usage({**method, "opcode": f"cap.{method['name']}"})
+def _method(method: Mapping[str, Any], held: str) -> str:
+    called = usage({**method, "opcode": f"{held}.{method['name']}"})
     text = f"\n### `{called}` → {method['returnType']}\n\n{method['description']}\n\n{_facts(method)}\n"
     rows = [_row(each) for each in method["parameters"] if "fields" not in each]
     rows += [_row(each) for option in method["parameters"] for each in option.get("fields", ())]

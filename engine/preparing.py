@@ -3,7 +3,7 @@
 from functools import singledispatch
 from typing import Protocol
 
-from mintaka.engine import schedulers, sizing
+from mintaka.engine import edits, schedulers, sizing
 from mintaka.engine.controls import ABOUT, ControlType
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
@@ -16,6 +16,7 @@ from mintaka.engine.requests import (
     Control,
     Controlled,
     Drawing,
+    Edit,
     ImageToImage,
     Inpaint,
     Outpaint,
@@ -150,6 +151,18 @@ def check_enlarged(image: bytes, factor: int) -> tuple[int, int]:
             hint="use a smaller factor or a smaller picture",
         )
     return size
+
+
+@prepare.register
+def _edit(request: Edit, models: Models) -> Files:
+    header = read_header(request.image)
+    edits.check(request.operation, (header.width, header.height))
+    if isinstance(request.operation, edits.OF_TWO) != (request.other is not None):
+        takes = "no other picture" if request.other is not None else "another picture"
+        raise Unsupported(f"{request.operation.kind} takes {takes}")
+    if request.other is not None:
+        read_header(request.other)
+    return {}
 
 
 @prepare.register

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from mintaka.engine.controls import ControlType, PreprocessOptions
+from mintaka.engine.edits import Interpolation, Operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,19 +136,6 @@ class Outpaint(Drawing):
     strength: float
 
 
-class Interpolation(StrEnum):
-    """How pixels between those of a picture are computed."""
-
-    LANCZOS = "lanczos"
-    """Sharpest; windowed sinc over 6 × 6 pixels."""
-    BICUBIC = "bicubic"
-    BILINEAR = "bilinear"
-    NEAREST = "nearest"
-    """Every pixel a square of its one colour, as pixel art wants it."""
-    AREA = "area"
-    """The mean of what a pixel covers; the colours stay those of the picture, blended only where pixels straddle."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resample(Request):
     """A picture to be enlarged by arithmetic alone."""
@@ -212,6 +200,18 @@ class Preprocess(Request):
     options: PreprocessOptions
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit(Request):
+    """A picture to be changed by arithmetic alone."""
+
+    method: ClassVar[str] = "edit"
+
+    image: bytes
+    operation: Operation
+    other: bytes | None = None
+    """The other picture, of operations that take two."""
+
+
 REQUESTS: tuple[type[Request], ...] = (
     TextToImage,
     ImageToImage,
@@ -221,6 +221,7 @@ REQUESTS: tuple[type[Request], ...] = (
     Upscale,
     Controlled,
     Preprocess,
+    Edit,
 )
 """Every kind of request."""
 
@@ -251,13 +252,15 @@ class Picture:
     """A finished picture: encoded bytes and how it came to be."""
 
     data: bytes
-    """PNG, 8 bit RGB or RGBA, with the generation parameters in its text chunks."""
+    """PNG, 8 bit RGB or RGBA, with the generation parameters in its text chunks; of another format where one was asked
+    for, and then without."""
     width: int
     height: int
     seed: int | None
     """What its noise was drawn from; ``None`` where nothing was left to chance."""
     notes: tuple[str, ...] = ()
     """What a person should know: "drawn at 64 × 64 and enlarged", "the model does not know the word “dragon”"."""
+    format: str = "png"
 
 
 OnStep = Callable[[Step], None]

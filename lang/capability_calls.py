@@ -16,6 +16,8 @@ from mintaka.lang.tree import Call, Literal, Node
 CONSTRUCTOR = "constructor"
 """The one method that plain values have."""
 
+PICTURE = kinds(Kind.IMAGE)
+
 
 class Report(Protocol):
     """Reports what fails when it is evaluated; ``before`` are the faults that were met before the call began."""
@@ -95,21 +97,30 @@ class CapabilityCalls:
         if not isinstance(name, Literal) or not isinstance(name.value, str):
             return UNKNOWN
         if on.capability is None:
+            if on.kinds & HOST == PICTURE and name.value != CONSTRUCTOR and self._known.image:
+                method = self._method("An image", name.value, self._known.image, name.span, before)
+                return UNKNOWN if method is None else self._called(method, node, facts, before)
             if on.kinds.isdisjoint(HOST) and name.value != CONSTRUCTOR:
                 subject = named(on.kinds)
                 message = f"{subject[0].upper()}{subject[1:]} has no method `{name.value}`."
                 hint = "Methods belong to capabilities and images."
                 self._report(Code.UNKNOWN_METHOD, message, name.span, before, hint)
             return UNKNOWN
-        methods = self._known.types[on.capability]
-        method = methods.get(name.value)
+        method = self._method(f"`{on.capability}`", name.value, self._known.types[on.capability], name.span, before)
         if method is None:
-            message = f"`{on.capability}` has no method `{name.value}`."
-            known = self._suggest.or_all(name.value, methods, "It has {}.")
-            self._report(Code.UNKNOWN_METHOD, message, name.span, before, known)
             return UNKNOWN
         if on.capability in self._looked_up:
             self._looked_up[on.capability][1][name.value] = None
+        return self._called(method, node, facts, before)
+
+    def _method(self, owner: str, name: str, methods: Mapping[str, Method], span: Span, before: int) -> Method | None:
+        method = methods.get(name)
+        if method is None:
+            known = self._suggest.or_all(name, methods, "It has {}.")
+            self._report(Code.UNKNOWN_METHOD, f"{owner} has no method `{name}`.", span, before, known)
+        return method
+
+    def _called(self, method: Method, node: Call, facts: Sequence[Fact], before: int) -> Fact:
         self._arguments(method, node, facts[2:], before)
         return Fact(method.signature.returns)
 

@@ -53,6 +53,8 @@ class Capabilities:
     ops: Mapping[str, CapabilityOp] = field(default_factory=dict)
     restrictions: Mapping[str, Collection[str]] = field(default_factory=dict)
     """By type, the names of its restrictions."""
+    image: Mapping[str, Method] = field(default_factory=dict)
+    """The methods of pictures; empty where nothing is said of them."""
 
 
 NONE = Capabilities()

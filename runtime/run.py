@@ -238,6 +238,7 @@ class Run:
         self.calls += 1
         if isinstance(host, Scripted):
             return host.run_method(self, method, args)
+        self.charge(host.fuel(self, method, args))
         if self.recorder is None:
             return self.wait(host.call(self, method, args))
         return self.perform(

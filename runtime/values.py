@@ -49,6 +49,13 @@ class HostObject(ABC):
     def fields(self) -> Mapping[str, Value]:
         """What ``obj.get``, ``obj.has`` and ``obj.keys`` show of it."""
 
+    def fuel(self, run: "Run", method: str, args: list[Value]) -> int:
+        """What a call of a method costs beside being one: it follows from what is given alone, and is paid first.
+
+        Raises `ScriptError` for a call that would be refused.
+        """
+        return 0
+
     @abstractmethod
     async def call(self, run: "Run", method: str, args: list[Value]) -> Value:
         """Call a method for the script; raises `HostFault` when refused, unknown or failed."""

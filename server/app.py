@@ -12,8 +12,10 @@ from mintaka.capabilities import types
 from mintaka.capabilities.entities.space import EntitySpace
 from mintaka.capabilities.entities.value import entity_kind
 from mintaka.capabilities.files import Folders
+from mintaka.capabilities.images import ImageMethods
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.metadata import Metadata
+from mintaka.capabilities.pictures import image_methods
 from mintaka.capabilities.principals import OWNER, Principals
 from mintaka.engine.supervisor import Engine
 from mintaka.library.agenda import Agenda
@@ -112,7 +114,10 @@ class Application:
         tokens = Tokens(folder.token, principals, throttle)
 
         # The language: ops, and runs within budgets.
-        scripts = Scripts(op_table(), checkable(registry), powers, settings.run, {EntitySpace: space})
+        pictures = image_methods(self._engine, blobs)
+        scripts = Scripts(
+            op_table(), checkable(registry), powers, settings.run, {EntitySpace: space, ImageMethods: pictures}
+        )
 
         # The wire: sessions, jobs, methods.
         self._sessions = Sessions()

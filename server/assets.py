@@ -14,7 +14,7 @@ from mintaka.storage.errors import StorageFailed
 POLICY = "default-src 'none'; sandbox"
 """Content-Security-Policy of pictures: whatever is in the bytes, nothing of it runs."""
 
-MEDIA_TYPES = {"png": "image/png"}
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
 class Assets:
@@ -29,9 +29,9 @@ class Assets:
         self._tokens = tokens
         self._owns = owns
 
-    def url(self, asset: str) -> str:
+    def url(self, asset: str, format: str = "png") -> str:
         """The address of a picture, from ``/`` on."""
-        return f"/assets/{asset}.png?key={self._key(asset)}"
+        return f"/assets/{asset}.{format}?key={self._key(asset)}"
 
     def read(self, asset: str) -> bytes:
         """The picture's bytes. Raises `StorageFailed`."""

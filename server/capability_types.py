@@ -6,6 +6,7 @@ from typing import Any, get_args, get_origin
 
 from mintaka.capabilities.arguments import camel, field_type
 from mintaka.capabilities.images import Image, ImageArgument
+from mintaka.capabilities.pictures import IMAGE
 from mintaka.capabilities.registry import CapabilityType
 from mintaka.capabilities.registry import Method as DeclaredMethod
 from mintaka.capabilities.value import CapabilityValue
@@ -44,6 +45,7 @@ def checkable(types: Iterable[CapabilityType]) -> Capabilities:
         {type.name: {name: _method(type.name, each) for name, each in type.methods.items()} for type in types},
         OPS,
         {type.name: tuple(type.restrictions.rules) for type in types},
+        {name: _method(IMAGE.name, each) for name, each in IMAGE.methods.items()},
     )
 
 

@@ -125,7 +125,7 @@ class _Encoder:
 
     def _host(self, value: HostObject) -> object:
         if isinstance(value, Image) and not self._whole:
-            return self._assets.url(value.asset)
+            return self._assets.url(value.asset, value.format)
         if isinstance(value, Image):
             data = self._assets.read(value.asset)
             return {
@@ -135,7 +135,7 @@ class _Encoder:
                 "format": value.format,
                 "seed": value.seed,
                 "asset": value.asset,
-                "image_url": self._assets.url(value.asset),
+                "image_url": self._assets.url(value.asset, value.format),
                 "notes": list(value.notes),
             }
         if isinstance(value, EntityValue):

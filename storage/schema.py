@@ -6,6 +6,7 @@ principal ── token                          who, and how they sign in
               ├──── event                   who did what with it
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
+edited                                        pictures made of others, and whose they are
 run ── journal                              durable runs, and what each has learnt and done
 run ── job ── job_event                      what servers were asked to run, and what happened to it
 effect                                      what durable runs did to capabilities
@@ -29,7 +30,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -189,6 +190,18 @@ asset = Table(
     Column("height", Integer, nullable=False),
 )
 """A published result: the ``number``-th of its invocation, its blob's ``name``, and whose it is."""
+
+edited = Table(
+    "edited",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("owner", ForeignKey("principal.name"), primary_key=True),
+    Column("mime", String(100), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("made", Double, nullable=False),
+)
+"""A picture made of another, for which no capability is needed: its blob's ``name``, and who made it first when."""
 
 effect = Table(
     "effect",

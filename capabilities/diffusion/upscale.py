@@ -17,10 +17,11 @@ from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.sources import Source
 from mintaka.capabilities.use import Use
 from mintaka.capabilities.widgets import Phase
+from mintaka.engine.edits import Interpolation
 from mintaka.engine.models.upscalers import BEST, ENDING, best_upscaler, no_such_upscaler
 from mintaka.engine.models.weights import UpscalerInfo
 from mintaka.engine.preparing import MAX_FACTOR, MIN_FACTOR, MIN_TILE
-from mintaka.engine.requests import Interpolation, Request, Resample
+from mintaka.engine.requests import Request, Resample
 from mintaka.engine.requests import Upscale as EngineUpscale
 from mintaka.runtime.errors import HostFault
 from mintaka.runtime.values import Value

@@ -7,25 +7,19 @@ import torch
 from PIL import Image
 
 from mintaka.engine import receipt
+from mintaka.engine.edits import Interpolation
 from mintaka.engine.messages import UPSCALER, Files
-from mintaka.engine.requests import Interpolation, OnStep, Picture, Resample, Step, Upscale
+from mintaka.engine.requests import OnStep, Picture, Resample, Step, Upscale
 from mintaka.engine.worker import decoding, finishing
 from mintaka.engine.worker.forwards import Entry, Forward
 from mintaka.engine.worker.loading import Shelf
+from mintaka.engine.worker.resampling import FILTERS
 from mintaka.engine.worker.stepping import Lane, aside, call
 from mintaka.engine.worker.tiles import Grid, by_tiles
 from mintaka.engine.worker.trees import PLAIN
 
 RANK = 2
 """Tiles take turns with the steps of drawings."""
-
-FILTERS = {
-    Interpolation.LANCZOS: Image.Resampling.LANCZOS,
-    Interpolation.BICUBIC: Image.Resampling.BICUBIC,
-    Interpolation.BILINEAR: Image.Resampling.BILINEAR,
-    Interpolation.NEAREST: Image.Resampling.NEAREST,
-    Interpolation.AREA: Image.Resampling.BOX,
-}
 
 
 def resample(request: Resample, on_step: OnStep) -> list[Picture]:

@@ -3,8 +3,14 @@
 from functools import singledispatch
 
 from mintaka.engine.messages import Files
-from mintaka.engine.requests import Drawing, OnStep, Picture, Preprocess, Request, Resample, Upscale
-from mintaka.engine.worker import controlling, drawing, enlarging, inpainting  # noqa: F401 - they register their planners
+from mintaka.engine.requests import Drawing, Edit, OnStep, Picture, Preprocess, Request, Resample, Upscale
+from mintaka.engine.worker import (  # they register their planners
+    controlling,
+    drawing,
+    editing,
+    enlarging,
+    inpainting,  # noqa: F401
+)
 from mintaka.engine.worker.loading import Shelf
 
 
@@ -32,3 +38,8 @@ def _preprocess(request: Preprocess, files: Files, shelf: Shelf, on_step: OnStep
 @run.register
 def _upscale(request: Upscale, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     return enlarging.upscale(request, files, shelf, on_step)
+
+
+@run.register
+def _edit(request: Edit, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    return editing.edit(request)

@@ -1,7 +1,7 @@
 """What a script can call, as people look it up: by name, by word, by category.
 
 Methods of capabilities are called on a capability in hand, `(cap.textToImage "a cat")`, and looked up by their full
-names, `diffusers.generate.textToImage`.
+names, `diffusers.generate.textToImage`; those of pictures are found as `image.resize`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,18 +52,35 @@ def installed_types() -> list[Type]:
     return [*metadata.unrestricted(types.declared())]
 
 
+def picture_type() -> list[Type]:
+    """The methods of pictures, told as those of a type; none without the extra ``server``."""
+    from mintaka.server.command.faults import EXTRA_OF
+
+    try:
+        from mintaka.capabilities import pictures
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA_OF:
+            raise
+        return []
+    return [pictures.listing()]
+
+
 def methods(types: Iterable[Type]) -> list[Entry]:
     """The methods of types as entries, with `CALLED` as the name they are called by."""
     return [
         {
             **method,
             "opcode": f"{type['type']}.{method['name']}",
-            CALLED: f"cap.{method['name']}",
-            "category": f"{type['type']}, a capability",
+            CALLED: f"{_held(type)}.{method['name']}",
+            "category": "image" if type["type"] == "image" else f"{type['type']}, a capability",
         }
         for type in types
         for method in type["methods"]
     ]
+
+
+def _held(type: Type) -> str:
+    return "picture" if type["type"] == "image" else "cap"
 
 
 CALLED = "called"
@@ -101,7 +118,7 @@ _SEARCHED = ("opcode", "label", "category", "description")
 def page(entry: Entry) -> str:
     """Everything about one entry: how it is called, what it does, its arguments' types, examples."""
     if CALLED in entry:
-        return method_page("cap", entry)
+        return method_page(str(entry[CALLED]).partition(".")[0], entry)
     parts = [f"{usage(entry)} → {entry['returnType']}", str(entry["description"])]
     typed = [(each["name"].removeprefix("..."), each["type"]) for each in entry["parameters"] if each["type"] != "any"]
     width = max((len(name) for name, _ in typed), default=0)

@@ -12,7 +12,7 @@ def _names(incomplete: str) -> list[str]:
     from mintaka.server.command import catalogue
 
     entries, _ = catalogue.installed()
-    types = catalogue.installed_types()
+    types = [*catalogue.installed_types(), *catalogue.picture_type()]
     names = [*(each["opcode"] for each in (*entries, *catalogue.methods(types))), *(each["type"] for each in types)]
     return sorted(name for name in names if name.startswith(incomplete))
 
@@ -43,7 +43,7 @@ def ops(
     entries, complete = catalogue.installed()
     if not complete:
         typer.echo("The words for capabilities are told where the server is: pip install 'mintaka[server]'", err=True)
-    types = catalogue.installed_types()
+    types = [*catalogue.installed_types(), *catalogue.picture_type()]
     type = next((each for each in types if each["type"] == name), None)
     if type is not None:
         typer.echo(json.dumps(type, ensure_ascii=False) if as_json else type_page(type))

@@ -23,9 +23,10 @@ from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.terms import Terms
 from mintaka.capabilities.value import CapabilityValue
+from mintaka.engine.edits import Convert, check
 from mintaka.engine.headers import read_header
 from mintaka.engine.models import ModelFolder
-from mintaka.engine.requests import Drawing, OnStep, Picture, Preprocess, Step, steps_run
+from mintaka.engine.requests import Drawing, Edit, OnStep, Picture, Preprocess, Step, steps_run
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.run import Run
@@ -63,10 +64,18 @@ class Crayon:
 
     def _made_of(self, request: Any) -> Picture:
         header = read_header(request.image)
+        if isinstance(request, Edit):
+            return self._edited(request, (header.width, header.height))
         factor = 1 if isinstance(request, Preprocess) else request.factor
         size, out = (header.width * factor, header.height * factor), io.BytesIO()
         Pillow.new("RGB", size).save(out, "PNG")
         return Picture(out.getvalue(), *size, None)
+
+    def _edited(self, request: Edit, size: tuple[int, int]) -> Picture:
+        kind = request.operation.format.value if isinstance(request.operation, Convert) else "png"
+        size, out = check(request.operation, size), io.BytesIO()
+        Pillow.new("RGB", size).save(out, kind)
+        return Picture(out.getvalue(), *size, None, (), kind)
 
     def _draw(self, width: int, height: int, seed: int) -> Picture:
         out = io.BytesIO()

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from mintaka.capabilities.metadata import Metadata
-from mintaka.engine.requests import Interpolation, Resample, Upscale
+from mintaka.engine.edits import Interpolation
+from mintaka.engine.requests import Resample, Upscale
 from mintaka.runtime.errors import HostFault
 from tests.capabilities.test_repainting import picture
 from tests.capabilities.test_scripts_that_hold_capabilities import run

@@ -104,8 +104,6 @@ async def test_an_image_shows_what_it_is(world: Any) -> None:
     assert image.type_name == "image"
     assert image.fields() == shown
     assert await image.call(world.run(), "metadata", []) == {**shown, "made_with": {"prompt": "a"}}
-    with pytest.raises(HostFault, match="no method `save`"):
-        await image.call(world.run(), "save", [])
     with pytest.raises(ArityError):
         await image.call(world.run(), "metadata", [1])
 

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mintaka.engine.edits import Interpolation
 from mintaka.engine.errors import BadImage, NoSuchModel, Unsupported
 from mintaka.engine.models import BadModel, ModelFolder
 from mintaka.engine.models.upscalers import best_upscaler
 from mintaka.engine.models.weights import UpscalerInfo
-from mintaka.engine.requests import Interpolation, Resample, Step, Upscale
+from mintaka.engine.requests import Resample, Step, Upscale
 from mintaka.engine.supervisor import Engine
 from mintaka.engine.worker.tiles import Grid, by_tiles
 from tests.engine.conftest import png, write_upscaler

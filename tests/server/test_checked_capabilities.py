@@ -51,6 +51,14 @@ async def test_the_types_known_without_a_server_are_those_of_the_server(server):
         ("(draw.textToImage 5)", "type", None),
         ('(draw.textToImage "a cat" {:width "wide"})', "type", None),
         ('(draw.textToImage "a cat" [1])', "type", None),
+        ('(let it (draw.textToImage "a cat")) (it.resise 8)', "method_not_found", "Did you mean `resize`?"),
+        ('(let it (draw.textToImage "a cat")) (let other (it.invert)) (other.crop 1)', "arity", None),
+        (
+            '(let it (draw.textToImage "a cat")) (it.pad 1 1 1 1 {:colour ""})',
+            "invalid_params",
+            "Did you mean `color`?",
+        ),
+        ('(let it (draw.textToImage "a cat")) (it.composite "b")', "type", None),
     ],
 )
 def test_a_call_that_no_capability_would_take_is_refused_as_it_would_be_when_run(call, kind, hint):
