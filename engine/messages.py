@@ -42,6 +42,8 @@ class Start:
     """Threads one operation on the CPU may use; ``None`` is one for every core."""
     keep_bytes: int
     """Models are kept loaded up to this many bytes of weights."""
+    memory_bytes: int | None = None
+    """Main memory it may hold, or ``None``."""
 
 
 def start_message(start: Start) -> Message:

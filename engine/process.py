@@ -20,6 +20,9 @@ CHUNK = 256 * 1024
 GRACE_S = 1.0
 """Seconds a worker may take to go when it has been hung up on, before it is killed."""
 
+STARTING = 5
+"""How many times longer a worker may be silent while it starts: loading a large library stops all its threads."""
+
 HELLO_S = 30.0
 """Seconds a new worker may take to say who it is: the start of an interpreter, generously."""
 
@@ -39,7 +42,8 @@ class WorkerProcess:
         self._reader = reader
         self._writer = writer
         self._decoder = Decoder()
-        self._silence_s = silence_s
+        self._silence_s = STARTING * silence_s
+        self._settled_s = silence_s
         self._complaint: str | None = None
         self._incoming = self._receive()
         self._logging = asyncio.create_task(self._keep_log(log))
@@ -56,8 +60,8 @@ class WorkerProcess:
         """Start ``python -m mintaka.engine.worker`` and wait until it has said its token.
 
         It sees the variables of ``environment`` and no others. ``start`` gives what to tell it, from the number of its
-        end of the socket. A worker that says nothing for
-        ``silence_s`` seconds counts as dead. Raises WorkerCrashed when it does not come up.
+        end of the socket. A worker that says nothing for ``silence_s`` seconds counts as dead; while it starts, for
+        `STARTING` times as long. Raises WorkerCrashed when it does not come up.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -110,6 +114,15 @@ class WorkerProcess:
         if code is None:
             return "it is still running"
         return f"it was killed by signal {-code}" if code < 0 else f"it exited with status {code}"
+
+    def settle(self) -> None:
+        """It has started: from now on it is not silent for long."""
+        self._silence_s = self._settled_s
+
+    @property
+    def complained(self) -> bool:
+        """Whether something is wrong with it."""
+        return self._complaint is not None
 
     def complain(self, complaint: str) -> None:
         """Say what is wrong with the worker, for `fate`; whoever finds it then ends the worker."""

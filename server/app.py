@@ -67,11 +67,12 @@ class Application:
         def worker_says(line: str) -> None:
             powers.log.info("worker", line=line)
 
-        # The engine: models, and one worker process that is started with the first picture.
+        # The engine: models, and a worker process for each device, started with the first picture.
         self._models = model_folder(settings)
         self._engine = Engine(
             self._models,
-            device=settings.device,
+            devices=settings.devices,
+            memory_bytes=settings.worker_memory,
             threads=settings.threads,
             environment=powers.environment,
             log=worker_says,
@@ -208,19 +209,21 @@ class Application:
 
     def status(self) -> dict[str, object]:
         """How the server is, for its owner."""
-        engine = self._engine.status()
         return {
             "pid": os.getpid(),
             "connections": self._connections,
-            "worker": {
-                "state": engine.state.value,
-                "pid": engine.pid,
-                "device": engine.device,
-                "models": list(engine.models),
-                "memory": engine.memory,
-                "in_flight": engine.in_flight,
-                "crashes": engine.crashes,
-            },
+            "workers": [
+                {
+                    "state": worker.state.value,
+                    "pid": worker.pid,
+                    "device": worker.device,
+                    "models": list(worker.models),
+                    "memory": worker.memory,
+                    "in_flight": worker.in_flight,
+                    "crashes": worker.crashes,
+                }
+                for worker in self._engine.status().workers
+            ],
         }
 
 

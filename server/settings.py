@@ -112,7 +112,12 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         default=None, ge=1, description="Threads of the worker on a CPU; its own choice without"
     )
-    device: str = Field(default="cpu", description="Where models run: cpu, cuda, cuda:1, mps")
+    devices: tuple[str, ...] = Field(
+        default=("cpu",), min_length=1, description="Where models run, a worker for each: cpu, cuda, cuda:1, mps"
+    )
+    worker_memory: int | None = Field(
+        default=None, ge=1024**3, description="Bytes of main memory one worker may hold; without limit without"
+    )
     preload: bool = Field(default=False, description="Start the worker at once instead of with the first picture")
     guests: GuestSettings = GuestSettings()
     limits: Limits = Limits()

@@ -17,15 +17,19 @@ from mintaka.engine.frames import Decoder, Message
 from mintaka.engine.messages import Start, start_from
 from mintaka.engine.worker.link import Link, beat_forever, vanish
 
+NOTHING_YET: Message = {"models": [], "stuck": None}
+
 
 def main() -> None:
     """Be a worker until the supervisor is gone."""
     start = _read_start()
     _die_with_parent()
+    if start.memory_bytes is not None and start.device == "cpu":
+        bound_memory(start.memory_bytes)
     link = Link(socket.socket(fileno=start.socket))
     link.send({"kind": "hello", "token": start.token})
-    models: list[Callable[[], tuple[str, ...]]] = []
-    beat_forever(link, lambda: {"kind": "beat", "memory": memory(), "models": models[0]() if models else []})
+    beating: list[Callable[[], Message]] = []
+    beat_forever(link, lambda: {"kind": "beat", "memory": memory(), **(beating[0]() if beating else NOTHING_YET)})
     try:
         import torch  # noqa: F401
 
@@ -39,10 +43,19 @@ def main() -> None:
             pass  # until the supervisor has read why and hangs up
         raise
     desk = Desk(link, start)
-    models.append(desk.models)
+    beating.append(desk.beat)
     threading.Thread(target=_listen, args=(link, desk.take), name="ear", daemon=True).start()
     link.send({"kind": "ready"})
     desk.run()
+
+
+def bound_memory(most: int) -> None:
+    """Let allocations beyond ``most`` bytes fail (RLIMIT_DATA, see getrlimit(2)), where weights are in main memory.
+
+    Files that are mapped for reading do not count, as safetensors are. On an accelerator the supervisor alone watches:
+    a driver's mappings count here and hold no memory.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def memory() -> int | None:

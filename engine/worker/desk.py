@@ -37,9 +37,9 @@ class Desk:
         """Do what was asked, for as long as the process lives."""
         self._loop.run()
 
-    def models(self) -> tuple[str, ...]:
-        """Ids of the models kept loaded."""
-        return self._shelf.ids()
+    def beat(self) -> Message:
+        """What is said with every beat of the heart, from its thread."""
+        return {"models": self._shelf.ids(), "stuck": self._loop.watch.stuck()}
 
     def take(self, message: Message) -> None:
         """Begin, or end, what ``message`` asks."""

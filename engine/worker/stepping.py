@@ -14,7 +14,7 @@ inference mode, and so does every side thread.
 
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -28,6 +28,7 @@ from mintaka.engine.errors import DeadlineExceeded
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.forwards import Forward, Merger
 from mintaka.engine.worker.row_limit import RowLimits
+from mintaka.engine.worker.watch import LEAST_S, UNKNOWN_S, Watch
 
 T = TypeVar("T")
 
@@ -45,6 +46,14 @@ class Lane(Enum):
     """A fraction of a second, once in a request: enlarging and encoding pictures."""
     LOAD = "load"
     """Up to minutes, once in a model's life: others go on drawing and finishing meanwhile."""
+
+
+LANE_WORK: Mapping[Lane, tuple[str, float]] = {
+    Lane.QUICK: ("a preview", LEAST_S),
+    Lane.FINISH: ("finishing a picture", UNKNOWN_S),
+    Lane.LOAD: ("loading a model", 3 * UNKNOWN_S),
+}
+"""What each does, and within how many seconds a piece of it must end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,7 @@ class SteppingLoop:
         self._limits = limits or RowLimits()
         self._stopped = False
         self.tally = Tally()
+        self.watch = Watch(clock)
 
     def submit(self, ticket: Ticket) -> None:
         """Take ``ticket`` in; it begins as soon as the module run in progress is over."""
@@ -163,7 +173,11 @@ class SteppingLoop:
         def done(future: "Future[object]") -> None:
             self._mail.put(partial(self._back_from_aside, request, future))
 
-        self._lanes[lane].submit(_in_inference_mode, work).add_done_callback(done)
+        self._lanes[lane].submit(self._watched, lane, work).add_done_callback(done)
+
+    def _watched(self, lane: Lane, work: Callable[[], T]) -> T:
+        with self.watch.over(LANE_WORK[lane][0], LANE_WORK[lane][1]), torch.inference_mode():
+            return work()
 
     def _read_mail(self) -> None:
         """Do everything asked from other threads; wait for something when no request could advance."""
@@ -179,8 +193,11 @@ class SteppingLoop:
             return
         group = self._companions(head)
         self._calls = [parked for parked in self._calls if parked not in group]
-        for parked, outcome in zip(group, self._run(group), strict=True):
-            self._resume(parked.request, outcome.value, outcome.error)
+        outcomes = self._run(group)
+        # On an accelerator the run may still be under way, and be waited for by whoever reads its result.
+        allowed_s = self.watch.allowed_s(head.forward.kind, sum(each.forward.rows for each in group))
+        for parked, outcome in zip(group, outcomes, strict=True):
+            self._resume(parked.request, outcome.value, outcome.error, allowed_s)
 
     def _companions(self, head: Call) -> list[Call]:
         """``head`` and those that can run with it, in the order they came, as many as pay."""
@@ -206,15 +223,17 @@ class SteppingLoop:
 
     def _timed(self, forwards: list[Forward]) -> list[Any]:
         self.tally.runs += 1
-        limit, rows = self._limits.of(forwards[0].kind), sum(each.rows for each in forwards)
-        if not limit.wants(rows):
-            return self._merger.run(forwards)
-        _finish(forwards[0].device)
-        began = time.perf_counter()
-        values = self._merger.run(forwards)
-        _finish(forwards[0].device)
-        limit.record(rows, time.perf_counter() - began)
-        return values
+        first, rows = forwards[0], sum(each.rows for each in forwards)
+        limit = self._limits.of(first.kind)
+        with self.watch.timed(f"a run of {type(first.entry.module).__name__}", first.kind, rows):
+            if not limit.wants(rows):
+                return self._merger.run(forwards)
+            _finish(first.device)
+            began = time.perf_counter()
+            values = self._merger.run(forwards)
+            _finish(first.device)
+            limit.record(rows, time.perf_counter() - began)
+            return values
 
     def _begin(self, ticket: Ticket) -> None:
         request = Request(self, ticket)
@@ -239,15 +258,22 @@ class SteppingLoop:
         else:
             self._resume(request, error=error)
 
-    def _resume(self, request: Request, value: object = None, error: BaseException | None = None) -> None:
+    def _resume(
+        self,
+        request: Request,
+        value: object = None,
+        error: BaseException | None = None,
+        allowed_s: float = UNKNOWN_S,
+    ) -> None:
         """Let ``request`` go on until it parks again or ends; whatever it raises ends only itself."""
         try:
-            if error is not None:
-                result = request.throw(error)
-            elif request:
-                result = request.switch(value)
-            else:  # a greenlet that has not begun yet is falsy, and takes no value
-                result = request.switch()
+            with self.watch.over("a request between two runs", allowed_s):
+                if error is not None:
+                    result = request.throw(error)
+                elif request:
+                    result = request.switch(value)
+                else:  # a greenlet that has not begun yet is falsy, and takes no value
+                    result = request.switch()
         except BaseException as raised:
             self._end(request, None, raised)
         else:
@@ -268,11 +294,6 @@ def _finish(device: torch.device) -> None:
     """Wait until an accelerator has done what it was given; a CPU always has."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
-
-
-def _in_inference_mode(work: Callable[[], T]) -> T:
-    with torch.inference_mode():
-        return work()
 
 
 def _late() -> DeadlineExceeded:

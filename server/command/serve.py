@@ -20,7 +20,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
     data: Annotated[Path | None, typer.Option(help="Data folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready.")] = False,
-    device: Annotated[str | None, typer.Option(help="Where models run: cpu, cuda, cuda:1, mps.")] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="Where models run: cpu, cuda, cuda:1, mps. Given several times: on each.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the worker on a CPU.")] = None,
     preload: Annotated[bool | None, typer.Option("--preload/--no-preload", help="Start the worker at once.")] = None,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
@@ -37,7 +39,7 @@ def serve(
 
     from mintaka.server.command.folder import load_settings
 
-    settings = load_settings(host=host, port=port, data=data, device=device, threads=threads, preload=preload)
+    settings = load_settings(host=host, port=port, data=data, devices=device or None, threads=threads, preload=preload)
     script = None if run is None else (*read_script(str(run)), out)
     with extras_explained():
         from mintaka.server.binding import PortFault

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from mintaka.engine.errors import DeadlineExceeded, EngineError, NoSuchModel, Unsupported
+from mintaka.engine.keeper import WorkerState
 from mintaka.engine.models import BadModel
 from mintaka.engine.requests import Picture, Step, TextToImage
 from mintaka.engine.schedulers import SCHEDULERS
-from mintaka.engine.supervisor import Engine, EngineState
+from mintaka.engine.supervisor import Engine
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -235,7 +236,7 @@ async def test_what_no_model_can_do_is_refused_in_words(
 
 async def test_the_status_tells_what_is_loaded(engine: Engine, ask: Ask) -> None:
     await engine.run(ask(), unseen)
-    status = engine.status()
-    assert status.state is EngineState.READY
+    [status] = engine.status().workers
+    assert status.state is WorkerState.READY
     assert status.pid is not None
     assert status.crashes == 0

@@ -200,3 +200,59 @@ def test_gradient_mode_does_not_leak_from_one_request_to_another() -> None:
 def test_outside_a_request_nothing_parks() -> None:
     assert call(lambda: "done", 1) == "done"
     assert aside(lambda: "done", Lane.QUICK) == "done"
+
+
+def test_a_run_that_does_not_end_is_told_by_the_watch_and_one_that_was_never_timed_may_take_longer() -> None:
+    now = [0.0]
+    begun, gate = threading.Event(), threading.Event()
+    hanging = [False]
+
+    def work() -> None:
+        if hanging[0]:
+            begun.set()
+            gate.wait(10)
+        else:
+            now[0] += 1
+
+    entry = Entry.of(Module(work), "__call__", PLAIN)
+
+    def run() -> object:
+        return stepping.call(Forward.of(entry, (torch.zeros(1),), {}), 1)
+
+    with running(lambda: now[0]) as requests:
+        requests.submit(1, run)
+        requests.end()
+        hanging[0] = True
+        requests.submit(2, run)
+        assert begun.wait(10)
+        assert requests.loop.watch.stuck() is None
+        now[0] += 26
+        assert requests.loop.watch.stuck() == "a run of Module did not end within 25 s"
+        gate.set()
+        requests.end()
+        assert requests.loop.watch.stuck() is None
+        begun.clear()
+        gate.clear()
+        requests.submit(3, lambda: call(work, 1))
+        assert begun.wait(10)
+        now[0] += 599
+        assert requests.loop.watch.stuck() is None
+        gate.set()
+        requests.end()
+
+
+def test_work_aside_that_does_not_end_is_told_too() -> None:
+    now = [0.0]
+    begun, gate = threading.Event(), threading.Event()
+
+    def preview() -> None:
+        begun.set()
+        gate.wait(10)
+
+    with running(lambda: now[0]) as requests:
+        requests.submit(1, lambda: aside(preview, Lane.QUICK))
+        assert begun.wait(10)
+        now[0] += 26
+        assert requests.loop.watch.stuck() == "a preview did not end within 25 s"
+        gate.set()
+        requests.end()

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from mintaka.engine import keeper
 from mintaka.engine.errors import EngineError, Unsupported, WorkerCrashed
+from mintaka.engine.keeper import WorkerState
 from mintaka.engine.models import ModelFolder
 from mintaka.engine.requests import Step, TextToImage
-from mintaka.engine.supervisor import Engine, EngineState
+from mintaka.engine.supervisor import Engine
 
 Ask = Callable[..., TextToImage]
 
@@ -43,44 +45,147 @@ def unseen(step: Step) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_a_killed_worker_fails_what_it_had_and_the_next_request_works(engine: Engine, ask: Ask) -> None:
-    def kill(step: Step) -> None:
-        pid = engine.status().pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-
-    both = await asyncio.gather(
-        engine.run(ask(steps=1000), kill),
-        engine.run(ask(steps=1000), unseen),
-        return_exceptions=True,
-    )
-    for error in both:
-        assert isinstance(error, WorkerCrashed)
-        assert "killed by signal 9" in error.message
-        assert "try again" in error.message
-    assert engine.status().state is EngineState.STOPPED
-    assert await engine.run(ask(), unseen)
-    assert engine.status().crashes == 0
-
-
-async def test_a_worker_that_keeps_crashing_is_started_again_only_after_a_pause(
-    tmp_path: Path, model_folders: Path, ask: Ask
+async def test_what_a_killed_worker_had_is_made_again_and_equals_what_it_would_have_been(
+    engine: Engine, ask: Ask
 ) -> None:
-    log: list[str] = []
-    python = stand_in(tmp_path, HELLO + "print('out of luck')\nsys.exit(3)\n")
-    engine = Engine(ModelFolder([model_folders]), python=python, log=log.append, token_bytes=secrets.token_bytes)
-    for _ in range(2):
-        with pytest.raises(WorkerCrashed, match="exited with status 3"):
-            await engine.run(ask(), unseen)
-    with pytest.raises(WorkerCrashed, match=r"crashed 2 times in a row; the next start is in [12] s"):
-        await engine.run(ask(), unseen)
-    assert engine.status().state is EngineState.PAUSED
-    assert log == ["out of luck"] * 2
+    steps: list[int] = []
+
+    def kill_once(step: Step) -> None:
+        steps.append(step.step)
+        if len(steps) == 1:
+            pid = engine.status().workers[0].pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+
+    expected = await engine.run(ask(), unseen)
+    first, second = await asyncio.gather(engine.run(ask(), kill_once), engine.run(ask(seed=8), unseen))
+    assert first[0].data == expected[0].data
+    assert second[0].seed == 8
+    assert steps == [1, 1, 2]
+    assert engine.status().workers[0].crashes == 0
+
+
+WORKER = """
+import itertools, os, signal, threading
+from pathlib import Path
+lives = Path(__file__).with_name("lives")
+lives.open("a").write("x")
+life = lives.stat().st_size
+said = Path(__file__).with_name("said").open("a")
+def say(**message):
+    link.sendall(encode(message))
+say(kind="hello", token=told["token"])
+say(kind="ready")
+picture = {"data": b"", "width": 1, "height": 1, "seed": life, "notes": [told["device"]]}
+decoder = Decoder()
+for message in itertools.chain.from_iterable(decoder.feed(data) for data in iter(lambda: link.recv(65536), b"")):
+    if message["kind"] != "request":
+        continue
+    prompt = message["request"]["prompt"]
+    said.write(prompt + "\\n")
+    said.flush()
+    if prompt == "poison":
+        os._exit(3)
+    if prompt == "endless":
+        beat = {"kind": "beat", "memory": 5 * 2**30, "models": []}
+        say(**beat, stuck="a step did not end" if told["memory_bytes"] is None else None)
+    elif prompt != "first time not" or life > 1:
+        say(kind="done", id=message["id"], pictures=[picture])
+"""
+"""A worker that dies at one prompt, gets stuck at another, and answers a third when it has been started again."""
+
+
+def of_a(worker: str, folder: Path, model_folders: Path, **options: object) -> Engine:
+    """An engine of which ``worker`` is the worker."""
+    python = stand_in(folder, worker.replace("\\\\", "\\"))
+    return Engine(ModelFolder([model_folders]), python=python, token_bytes=secrets.token_bytes, **options)  # type: ignore[arg-type]
+
+
+async def test_a_request_that_kills_two_workers_is_failed_and_those_beside_it_are_made(
+    tmp_path: Path, model_folders: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PAUSE_S", 0.01)
+    engine = of_a(WORKER, tmp_path, model_folders)
+    innocent = [asyncio.create_task(engine.run(ask(prompt="first time not"), unseen)) for _ in range(3)]
+    while engine.status().in_flight < 3:  # noqa: ASYNC110 - the engine has no event for being asked
+        await asyncio.sleep(0.01)
+    with pytest.raises(WorkerCrashed, match=r"died twice .* nothing else to do \(it exited with status 3\)"):
+        await engine.run(ask(prompt="poison"), unseen)
+    made = await asyncio.gather(*innocent)
+    assert {picture.seed for [picture] in made} <= {2, 3}
+    assert (tmp_path / "lives").stat().st_size <= 3
+    assert engine.status().in_flight == 0
     await engine.close()
 
 
+async def test_a_request_that_comes_while_suspects_are_tried_waits_until_they_are_not(
+    tmp_path: Path, model_folders: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PAUSE_S", 0.01)
+    engine = of_a(WORKER, tmp_path, model_folders)
+    poison = asyncio.create_task(engine.run(ask(prompt="poison"), unseen))
+    while engine.status().workers[0].crashes < 1:  # noqa: ASYNC110 - the engine has no event for a crash
+        await asyncio.sleep(0)
+    await engine.run(ask(prompt="fine"), unseen)
+    with pytest.raises(WorkerCrashed):
+        await poison
+    assert (tmp_path / "said").read_text().split() == ["poison", "poison", "fine"]
+    await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("memory", "said"), [(None, "a step did not end"), (2**30, "it held 5368709120 bytes of memory; 1073741824")]
+)
+async def test_a_worker_that_is_stuck_or_takes_too_much_memory_counts_as_dead(
+    tmp_path: Path, model_folders: Path, ask: Ask, memory: int | None, said: str
+) -> None:
+    engine = of_a(WORKER, tmp_path, model_folders, memory_bytes=memory)
+    with pytest.raises(WorkerCrashed, match=said):
+        await engine.run(ask(prompt="endless"), unseen)
+    await engine.close()
+
+
+async def test_requests_go_to_the_device_that_has_their_model_or_else_the_least_to_do(
+    tmp_path: Path, model_folders: Path, ask: Ask
+) -> None:
+    engine = of_a(WORKER, tmp_path, model_folders, devices=("first", "second"))
+
+    async def device(model: str) -> str:
+        [picture] = await engine.run(ask(prompt="fine", model=model), unseen)
+        return picture.notes[0]
+
+    waiting = [asyncio.create_task(engine.run(ask(prompt="first time not"), unseen)) for _ in range(3)]
+    while engine.status().in_flight < 3:  # noqa: ASYNC110 - the engine has no event for being asked
+        await asyncio.sleep(0.01)
+    assert [each.in_flight for each in engine.status().workers] == [3, 0]
+    assert await device("tiny") == "first"
+    assert await device("nine") == "second"
+    for each in waiting:
+        each.cancel()
+    await engine.close()
+
+
+async def test_a_worker_that_keeps_crashing_is_started_again_only_after_a_pause(
+    tmp_path: Path, model_folders: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PAUSE_S", 3600.0)
+    monkeypatch.setattr(keeper, "LONGEST_PAUSE_S", 3600.0)
+    log: list[str] = []
+    python = stand_in(tmp_path, HELLO + "print('out of luck')\nsys.exit(3)\n")
+    engine = Engine(ModelFolder([model_folders]), python=python, log=log.append, token_bytes=secrets.token_bytes)
+    with pytest.raises(WorkerCrashed, match="exited with status 3"):
+        await engine.run(ask(), unseen)
+    waiting = asyncio.create_task(engine.run(ask(), unseen))
+    await asyncio.sleep(0)
+    assert engine.status().workers[0].state is WorkerState.PAUSED
+    assert log == ["out of luck"] * 2
+    await engine.close()
+    with pytest.raises(EngineError, match="the engine is closed"):
+        await waiting
+
+
 async def test_a_silent_worker_counts_as_dead(tmp_path: Path, model_folders: Path, ask: Ask) -> None:
-    python = stand_in(tmp_path, HELLO + "link.recv(1)\nimport signal\nsignal.pause()\n")
+    python = stand_in(tmp_path, HELLO + "link.sendall(encode({'kind': 'ready'}))\nimport signal\nsignal.pause()\n")
     engine = Engine(ModelFolder([model_folders]), python=python, silence_s=0.2, token_bytes=secrets.token_bytes)
     with pytest.raises(WorkerCrashed, match=r"said nothing for 0\.2 s"):
         await engine.run(ask(), unseen)
@@ -102,7 +207,7 @@ async def test_a_worker_that_is_not_ours_or_talks_nonsense_is_ended(
     engine = Engine(ModelFolder([model_folders]), python=stand_in(tmp_path, body), token_bytes=secrets.token_bytes)
     with pytest.raises(WorkerCrashed, match=said):
         await engine.run(ask(), unseen)
-    assert engine.status().pid is None
+    assert engine.status().workers[0].pid is None
     await engine.close()
 
 
@@ -154,15 +259,15 @@ async def test_cancelling_a_request_while_its_worker_starts_leaves_nothing_behin
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    status = engine.status()
-    assert (status.state, status.in_flight, status.crashes) == (EngineState.STOPPED, 0, 0)
+    [status] = engine.status().workers
+    assert (status.state, status.in_flight, status.crashes) == (WorkerState.STOPPED, 0, 0)
     await engine.close()
 
 
 async def test_closing_ends_the_worker_and_what_it_was_doing(model_folders: Path, ask: Ask) -> None:
     engine = Engine(ModelFolder([model_folders]), threads=1, token_bytes=secrets.token_bytes)
     await engine.start(preload=True)
-    pid = engine.status().pid
+    pid = engine.status().workers[0].pid
     assert pid is not None
     request = asyncio.create_task(engine.run(ask(), unseen))
     while engine.status().in_flight < 1:  # noqa: ASYNC110 - the engine has no event for being asked
@@ -189,7 +294,7 @@ def test_a_worker_does_not_outlive_a_server_that_was_killed(model_folders: Path)
             "async def main():\n"
             "    engine = Engine(ModelFolder([pathlib.Path(sys.argv[1])]), token_bytes=secrets.token_bytes)\n"
             "    await engine.start(preload=True)\n"
-            "    print(engine.status().pid, flush=True)\n"
+            "    print(engine.status().workers[0].pid, flush=True)\n"
             "    await asyncio.Event().wait()\n"
             "asyncio.run(main())\n",
             str(model_folders),

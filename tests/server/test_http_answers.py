@@ -14,7 +14,7 @@ def test_health_is_for_everybody_and_its_details_for_the_owner(web, server):
     assert set(web.get("/health").json()) == {"status", "version"}
     told = web.get("/health", headers={"authorization": f"Bearer {server.token}"}).json()
     assert told["pid"] == server.process.pid
-    assert told["worker"]["state"] in {"stopped", "starting", "ready"}
+    assert told["workers"][0]["state"] in {"stopped", "starting", "ready"}
     assert "pid" not in web.get("/health", headers={"authorization": "Bearer wrong"}).json()
 
 
