@@ -284,6 +284,11 @@ class Kernel:
         """
         self._chains.now(holder, id).permit(asked)
 
+    def record(self, deed: Deed, actor: str, cap: str, **data: Json) -> None:
+        """Write what was done by the power of a capability into the audit log, in the transaction it was done in."""
+        with self._database.write() as tx:
+            self._record(tx, deed, actor, cap, **data)
+
     # Within a transaction
 
     def _record(self, tx: Connection, deed: Deed, actor: str, cap: str, **data: Json) -> None:

@@ -13,7 +13,7 @@ The registry is closed: what it does not hold cannot be called, whatever a scrip
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from mintaka.capabilities.restrictions import Restrictions
 from mintaka.runtime.errors import HostFault
 
 Class = TypeVar("Class", bound=type)
-Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Effect(StrEnum):
@@ -47,7 +47,7 @@ class Method:
     """One method of a type, as its function declares it; see `method`."""
 
     name: str
-    function: Callable[..., Awaitable[Any]]
+    function: Callable[..., Any]
     label: str
     description: str
     effects: Effect
@@ -58,6 +58,11 @@ class Method:
     errors: tuple[str, ...]
     examples: tuple[str, ...]
     signature: Signature
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it runs a script within that of its caller: its function is no coroutine, and given a `ScriptUse`."""
+        return not inspect.iscoroutinefunction(self.function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ def method(
 ) -> Callable[[Function], Function]:
     """Make an async function ``(self, use, …)`` a method; its name in camelCase, its docstring and signature tell all.
 
+    One that is not async runs a script in the fiber of its caller, and is given a `mintaka.capabilities.use.ScriptUse`.
     ``cost`` is an arithmetic expression over the names of arguments and options, ``result``, and ``bytes(…)``, the
     bytes of a text: in pixel-steps where the call takes the GPU, else in bytes. ``deterministic`` says that the same
     arguments, with no option left out, give the same result; ``cancellable`` that a call which has begun can be

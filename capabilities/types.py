@@ -10,10 +10,14 @@ from types import ModuleType
 
 from mintaka.capabilities import files, minting, net
 from mintaka.capabilities.diffusion import controlnet, generate, inpaint, upscale
+from mintaka.capabilities.endpoints import calling
 from mintaka.capabilities.entities import control, creating
 from mintaka.capabilities.registry import CapabilityType, Registry
 
-MODULES: tuple[ModuleType, ...] = (minting, generate, inpaint, upscale, controlnet, files, net, creating, control)
+MODULES: tuple[ModuleType, ...] = (
+    *(minting, generate, inpaint, upscale, controlnet, files, net, creating, control),
+    calling,
+)
 """Where the types are declared, in the order in which they are told."""
 
 

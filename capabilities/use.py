@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,21 @@ class Use:
         except BaseException:
             call.release()
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptUse:
+    """What a method that runs a script is given as ``use``.
+
+    It runs within the caller's script, also when that is resumed: whatever it looks at or does goes through ``run``, so
+    that a journal records it.
+    """
+
+    kernel: Kernel
+    holder: str
+    cap: str
+    """The id of the capability in the holder's hand."""
+    run: "Run"
 
 
 class Admitted:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.kernel import Kernel
-from mintaka.capabilities.use import Use
-from mintaka.runtime.values import HostObject, Value
+from mintaka.capabilities.use import ScriptUse, Use
+from mintaka.runtime.values import Scripted, Value
 
 if TYPE_CHECKING:
     from mintaka.runtime.run import Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CapabilityValue(HostObject):
+class CapabilityValue(Scripted):
     """Capability ``id`` in the hands of ``holder``. It says nothing of whether it still lives: each use finds out."""
 
     kernel: Kernel
@@ -34,6 +34,19 @@ class CapabilityValue(HostObject):
     def describe(self) -> Held:
         """What it may do right now. Raises HostFault ``no_such_capability``."""
         return self.kernel.describe(self.holder, self.id)
+
+    def is_script(self, method: str) -> bool:
+        """Whether a method of its type runs a script."""
+        declared = self.kernel.registry.get(self.type).methods.get(method)
+        return declared is not None and declared.is_script
+
+    def run_method(self, run: "Run", method: str, args: list[Value]) -> Value:
+        """Run the script that a method of its type runs. Raises what `call` does."""
+        declared = self.kernel.registry.get(self.type).method(method)
+        arguments = declared.signature.bind(f"{self.type}.{method}", args)
+        use = ScriptUse(self.kernel, self.holder, self.id, run)
+        result: Value = declared.function(self.kernel.registry.object(self.type), use, *arguments)
+        return result
 
     async def call(self, run: "Run", method: str, args: list[Value]) -> Value:
         """Call a method of its type.

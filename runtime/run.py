@@ -236,7 +236,7 @@ class Run:
                 kind="no_budget",
             )
         self.calls += 1
-        if isinstance(host, Scripted):
+        if isinstance(host, Scripted) and host.is_script(method):
             return host.run_method(self, method, args)
         self.charge(host.fuel(self, method, args))
         if self.recorder is None:

@@ -62,7 +62,11 @@ class HostObject(ABC):
 
 
 class Scripted(HostObject):
-    """A host's object whose methods are scripts: they run in the fiber of the script that calls them, on its budget."""
+    """A host's object with methods that are scripts: they run in the fiber of whichever calls them, on its budget."""
+
+    def is_script(self, method: str) -> bool:
+        """Whether a method is a script; every one unless a class says otherwise, whose `call` answers the others."""
+        return True
 
     @abstractmethod
     def run_method(self, run: "Run", method: str, args: list[Value]) -> Value:

@@ -9,6 +9,7 @@ from starlette.websockets import WebSocket
 
 from mintaka import __version__
 from mintaka.capabilities import types
+from mintaka.capabilities.endpoints.space import EndpointSpace
 from mintaka.capabilities.entities.space import EntitySpace
 from mintaka.capabilities.entities.value import entity_kind
 from mintaka.capabilities.files import Folders
@@ -19,6 +20,7 @@ from mintaka.capabilities.pictures import image_methods
 from mintaka.capabilities.principals import OWNER, Principals
 from mintaka.engine.supervisor import Engine
 from mintaka.library.agenda import Agenda
+from mintaka.library.endpoints import Endpoints
 from mintaka.library.entities import Entities
 from mintaka.runtime.compiler import Program
 from mintaka.server import http, outbound
@@ -28,6 +30,7 @@ from mintaka.server.capability_types import checkable
 from mintaka.server.connection import TRY_AGAIN_LATER, Connection
 from mintaka.server.datafolder import DataFolder
 from mintaka.server.dispatch import Dispatcher
+from mintaka.server.endpoint_methods import EndpointMethods
 from mintaka.server.entity_methods import EntityMethods
 from mintaka.server.errands import Errands
 from mintaka.server.faults import Faults
@@ -80,15 +83,21 @@ class Application:
         )
         self._preload = settings.preload
 
-        # What people keep: entities, with what they are to do and when.
+        # What people keep: entities, with what they are to do and when, and endpoints.
         def compile_verb(source: str) -> Program:
             return scripts.verb(source)
+
+        def compile_endpoint(program: str) -> Program:
+            return scripts.kept(program)
 
         def wake() -> None:
             self._errands.wake()
 
         entities, agenda = Entities(self._database), Agenda(self._database)
         space = EntitySpace(self._database, entities, agenda, blobs, compile_verb, wake)
+        endpoint_space = EndpointSpace(
+            self._database, Endpoints(self._database), blobs, compile_endpoint, _subkey(folder.key, "endpoints")
+        )
 
         # Authority: the kernel and the types of capability.
         self._folders = {name: Folder(path) for name, path in settings.folders.items()}
@@ -101,6 +110,7 @@ class Application:
                 "resolve": outbound.resolve,
                 "transport": outbound.send,
                 "entity_space": space,
+                "endpoint_space": endpoint_space,
             }
         )
         self._kernel = Kernel(
@@ -143,6 +153,7 @@ class Application:
         self._saved_jobs = SavedJobs(self._database, clock=powers.clock)
         self._jobs = Jobs(powers, settings.limits, faults, publisher.publish, self._saved_jobs, self._runs)
         script_methods = ScriptMethods(scripts, self._jobs, self._runs, self._kernel, wire)
+        endpoints = EndpointMethods(endpoint_space, self._kernel, scripts, self._jobs, self._runs, wire, powers)
         present = Present(self._sessions)
         self._errands = Errands(space, self._kernel, scripts, present, faults, powers)
         self._guests = Guests(settings.guests, self._kernel, powers.log)
@@ -153,6 +164,7 @@ class Application:
             session_methods,
             PrincipalMethods(principals, self._kernel, self._sessions, powers),
             JobMethods(self._jobs, self._runs, wire),
+            endpoints,
             CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0]),
             told,
             version=__version__,

@@ -29,7 +29,7 @@ from mintaka.runtime.journal import emitted
 from mintaka.runtime.powers import Emit
 from mintaka.runtime.records import Json, decoded, digest, dumps, encoded, loads, unjournalable
 from mintaka.runtime.values import HostObject, Value
-from mintaka.server.scripts import Scripts, Source
+from mintaka.server.scripts import Scripts
 from mintaka.server.wire import Wire
 from mintaka.storage.database import Database
 from mintaka.storage.jobs import Request, SavedJob
@@ -81,8 +81,7 @@ class JobRuns:
     def request(self, id: str, principal: str, asked: Asked) -> Request:
         """What is kept of a request, for job ``id``. Raises HostFault for arguments that cannot be kept."""
         codec = self._codec(id, principal)
-        text = isinstance(asked.script, Source)
-        program = json.dumps({"text" if text else "json": asked.script})
+        program = self._scripts.keep(asked.script)
         budget = json.dumps(asdict(asked.budget))
         same = digest([program, list(asked.args), list(asked.grant) if asked.chosen else None, budget], _NAMES)
         unsealed = Request(
@@ -104,11 +103,10 @@ class JobRuns:
         seal = self._seal(saved.id, saved.principal, request, grant)
         if not hmac.compare_digest(str(kept.get("seal")).encode(), seal.encode()):
             raise HostFault("What was kept of this job has been changed.", kind="storage_error", hint="start it again")
-        program = loads(request.program)
         args = decoded(loads(request.args), self._codec(saved.id, saved.principal))
         assert isinstance(args, list)
         return Asked(
-            script=Source(program["text"]) if "text" in program else program["json"],
+            script=self._scripts.read_kept(request.program),
             args=args,
             budget=Budget(**loads(request.budget)),
             grant=kept["ids"],

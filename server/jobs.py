@@ -70,6 +70,8 @@ class Jobs:
         self._queue = FairQueue()
         self._live: dict[str, Live] = {}
         self._telling = Telling(powers, limits, publish, saved)
+        self._awaited: dict[str, asyncio.Event] = {}
+        """For each job that somebody waits for: that it is over."""
         self._closed = False
 
     # Beginning and end of the server
@@ -95,6 +97,8 @@ class Jobs:
             self._halt(live)
         await asyncio.gather(*(live.task for live in stopping if live.task), return_exceptions=True)
         self._telling.now()
+        for over in self._awaited.values():
+            over.set()
 
     # What is asked of them
 
@@ -146,6 +150,24 @@ class Jobs:
         job = self._saved.get(id)
         if job is None or job.principal != principal:
             raise Fault(Kind.NO_SUCH_CAPABILITY, "There is no such job. `jobs.list` gives those that are known.")
+        return job
+
+    def asked(self, principal: str, key: str) -> SavedJob | None:
+        """The job that a principal asked for under an idempotency key."""
+        return self._saved.asked(principal, key)
+
+    async def over(self, job: SavedJob) -> SavedJob:
+        """A job once it is over. Raises `Fault` (busy) where the server stops before that."""
+        while not job.over:
+            if self._closed:
+                raise Fault(
+                    Kind.BUSY,
+                    "The server is being stopped; the job goes on with the next one.",
+                    hint="ask again with the same idempotency key, or `jobs.get` the job",
+                    data={"job": job.id, "retry_after_ms": 1000},
+                )
+            await self._awaited.setdefault(job.id, asyncio.Event()).wait()
+            job = self.get(job.principal, job.id)
         return job
 
     def of(self, principal: str) -> list[SavedJob]:
@@ -298,6 +320,8 @@ class Jobs:
                 self._telling.add(live, "failed", {"error": error})
             if rests:
                 self._runner.ended(live.saved, outcome)
+        if over := self._awaited.pop(live.saved.id, None):
+            over.set()
         return True
 
     def _halt(self, live: Live) -> None:

@@ -136,10 +136,11 @@ class Scripts:
         return program, [dict(given)]
 
     def _made(self, script: object) -> Program:
-        analysis = self._runnable(script)
+        analysis = self.runnable(script)
         return compile_tree(analysis.tree, self.ops, resolution=analysis.resolution)
 
-    def _runnable(self, script: object) -> Analysis:
+    def runnable(self, script: object) -> Analysis:
+        """What is known of a script that can run. Raises `Fault` with its diagnostics."""
         checked = self.check(script)
         if checked.errors or checked.analysis is None:
             raise rejected(checked.errors)
@@ -147,8 +148,26 @@ class Scripts:
 
     def verb(self, source: str) -> Program:
         """The program of a verb, from its text. Raises `HostFault` with its diagnostics."""
+        return self._told(Source(source))
+
+    def kept(self, program: str) -> Program:
+        """The program of what `keep` made. Raises `HostFault` with its diagnostics."""
+        return self._told(self.read_kept(program))
+
+    @staticmethod
+    def keep(script: object) -> str:
+        """A `Source` or a JSON form as JSON that tells which of the two it is."""
+        return json.dumps({"text" if isinstance(script, Source) else "json": script})
+
+    @staticmethod
+    def read_kept(program: str) -> object:
+        """What `keep` was given."""
+        kept = json.loads(program)
+        return Source(kept["text"]) if "text" in kept else kept["json"]
+
+    def _told(self, script: object) -> Program:
         try:
-            return self.program(Source(source))
+            return self.program(script)
         except Fault as fault:
             raise HostFault(fault.message, kind=fault.kind.value, hint=fault.hint, data=fault.data) from None
 

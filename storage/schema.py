@@ -12,6 +12,7 @@ run ── job ── job_event                      what servers were asked to 
 effect                                      what durable runs did to capabilities
 entity ── verb, scheduled                   what people made: properties, scripts, and what is to happen
    └───── player                            the entity that stands for a principal
+endpoint                                    scripts that people published for others to call
 """
 
 from sqlalchemy import (
@@ -30,7 +31,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -327,3 +328,20 @@ scheduled = Table(
     sqlite_autoincrement=True,
 )
 """A verb that is to be run at ``due``, seconds since the epoch, with ``args``, JSON. Its row goes before it runs."""
+
+endpoint = Table(
+    "endpoint",
+    metadata,
+    Column("owner", ForeignKey("principal.name"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("program", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("grant", Text, nullable=False),
+    Column("published", Double, nullable=False),
+    Column("withdrawn", Double),
+    Column("seal", String(64), nullable=False),
+    CheckConstraint("version > 0", name="version"),
+)
+"""A version of a script that its owner published: its ``program`` and the ids of the capabilities it runs with, both
+JSON. A withdrawn one has neither any more; its row stays, so that its number is never given to another."""
