@@ -12,6 +12,7 @@ from mintaka.engine.models.controlnets import ControlNetInfo, misfit
 from mintaka.engine.models.info import ModelInfo
 from mintaka.engine.models.weights import LoraInfo, UpscalerInfo
 from mintaka.engine.requests import (
+    MAX_CLIP_SKIP,
     MAX_LORA_WEIGHT,
     Control,
     Controlled,
@@ -243,5 +244,7 @@ def _check_drawing(request: Drawing, model: ModelInfo) -> None:
         raise Unsupported(f"a batch of {request.batch} is out of range; ask for 1 to {MAX_BATCH}")
     if not 0 <= request.guidance_scale <= MAX_GUIDANCE:
         raise Unsupported(f"a guidance scale of {request.guidance_scale} is out of range; use 0 to {MAX_GUIDANCE:g}")
+    if not 0 <= request.clip_skip <= MAX_CLIP_SKIP:
+        raise Unsupported(f"a clip_skip of {request.clip_skip} is out of range; use 0 to {MAX_CLIP_SKIP}")
     if not 0 <= request.seed <= 2**63 - 1 - request.batch:
         raise Unsupported(f"the seed {request.seed} is out of range; use 0 to 2^63 - 1")

@@ -31,6 +31,9 @@ class Request:
 MAX_LORA_WEIGHT = 10.0
 """Either way; beyond 2 or so a picture falls apart."""
 
+MAX_CLIP_SKIP = 31
+"""The largest CLIP text encoder has 32 layers; how many a model's own can do without, the worker knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lora:
@@ -65,6 +68,8 @@ class Drawing(Request):
     previews: bool = True
     loras: tuple[Lora, ...] = ()
     """All of them act at once; each is named once."""
+    clip_skip: int = 0
+    """How many of a CLIP text encoder's last layers are left out, of all prompts; 1 is what A1111 calls 2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

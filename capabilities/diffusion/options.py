@@ -11,7 +11,7 @@ from mintaka.capabilities.restrictions import Restrictions, restriction
 from mintaka.capabilities.widgets import Phase, Widget
 from mintaka.engine import schedulers
 from mintaka.engine.errors import Unsupported
-from mintaka.engine.requests import MAX_LORA_WEIGHT
+from mintaka.engine.requests import MAX_CLIP_SKIP, MAX_LORA_WEIGHT
 
 MIN_SIDE = 8
 MAX_SIDE = 4096
@@ -200,6 +200,15 @@ class DrawingOptions(Options):
         choices="loras",
         narrowed_by="allowed_loras",
         phase=Phase.MODEL,
+    )
+    clip_skip: int = option(
+        0,
+        label="Skip layers",
+        help="How many of the last layers of a CLIP text encoder are left out; some models were trained with 1.",
+        ge=0,
+        le=MAX_CLIP_SKIP,
+        soft=(0, 3),
+        phase=Phase.PROMPT,
     )
     max_compute: float | None = option(
         label="Compute at most",

@@ -111,6 +111,7 @@ class Wanted:
             batch=self.options.batch,
             previews=self.previews,
             loras=self.loras,
+            clip_skip=self.options.clip_skip,
             **self.added.own,
         )
 
@@ -126,6 +127,7 @@ class Wanted:
             "seed": seed,
             "scheduler": self.scheduler,
             "loras": [asdict(each) for each in self.loras] or None,
+            "clip_skip": self.options.clip_skip or None,
             **self.added.options,
         }
         return [*self.added.given, {name: value for name, value in options.items() if value is not None}]

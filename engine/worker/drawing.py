@@ -1,6 +1,5 @@
 """The story of one drawing, told from beginning to end; it runs in a greenlet of its own and parks where it waits."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -9,17 +8,15 @@ from typing import Any
 import diffusers
 import torch
 
-from mintaka.engine import receipt, schedulers, sizing
+from mintaka.engine import prompts, receipt, schedulers, sizing
 from mintaka.engine.messages import MODEL, Files, controlnet_role
 from mintaka.engine.requests import Controlled, Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
-from mintaka.engine.worker import calling, finishing, planning, preview, proxy
+from mintaka.engine.worker import calling, conditioning, finishing, planning, preview, proxy
 from mintaka.engine.worker.loading import Loaded, Shelf
 from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
-
-TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 
 
 def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
@@ -40,9 +37,10 @@ def _draw(request: Drawing, loaded: Loaded, modules: Mapping[str, Any], on_step:
     chosen = schedulers.suited(schedulers.find(name), flow=loaded.info.kin.flow) if name else None
     scheduler = make_scheduler(loaded.base.scheduler, chosen, request.seed)
     pipeline = proxy.twin(loaded.pipeline(planned.task), {**modules, **planned.modules}, scheduler)
+    words = conditioning.said(pipeline, request, loaded)
     notes = (
-        *vocabulary_notes(loaded.info, request.prompt),
-        *length_notes(pipeline, request.prompt),
+        *vocabulary_notes(loaded.info, prompts.parse(request.prompt).text),
+        *words.notes,
         *planned.notes,
         *sizes.notes,
     )
@@ -58,6 +56,7 @@ def _draw(request: Drawing, loaded: Loaded, modules: Mapping[str, Any], on_step:
             **calling.guidance(pipeline, request.guidance_scale, request.negative_prompt),
             **calling.sizes(sizes.drawn),
             **calling.second_prompts(pipeline, request),
+            **words.arguments,
             **planned.arguments,
         },
     )
@@ -76,25 +75,6 @@ def make_scheduler(base: Any, chosen: Scheduler | None, seed: int) -> Any:
         return type(base).from_config(base.config)
     own_noise = {} if chosen.seeded is None else {chosen.seeded: seed}
     return getattr(diffusers, chosen.class_name).from_config(base.config, **chosen.options, **own_noise)
-
-
-def length_notes(pipeline: Any, prompt: str) -> tuple[str, ...]:
-    """A note when the prompt is longer than the model reads; its end then has no effect.
-
-    Of several text encoders it is the one that reads most which counts.
-    """
-    most = inspect.signature(type(pipeline).__call__).parameters.get("max_sequence_length")
-    limit = 0
-    for name in TOKENIZERS:
-        tokenizer = getattr(pipeline, name, None)
-        if tokenizer is None:
-            continue
-        own: int = tokenizer.model_max_length
-        reads = own if most is None or "CLIP" in type(tokenizer).__name__ else min(own, most.default)
-        if len(tokenizer(prompt, verbose=False).input_ids) <= reads:
-            return ()
-        limit = max(limit, reads)
-    return (f"the model reads {limit} tokens of a prompt; the end of this one was left out",) if limit else ()
 
 
 def _step_callback(

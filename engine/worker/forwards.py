@@ -38,6 +38,8 @@ class Entry:
     """In which of its states the module is to run: those of its adapters that act."""
     prepare: Callable[[], None] = _nothing
     """Brings the module into that state, right before it runs."""
+    merges: bool = True
+    """Whether calls of it may be one run; else the result of each is the same to the last bit, whoever else calls."""
 
     @classmethod
     def of(
@@ -85,7 +87,7 @@ class Forward:
             kwargs=kwargs,
             rows=apart.rows,
             device=apart.device,
-            key=(id(entry.module), entry.name, entry.variant, apart.device, shape),
+            key=(id(entry.module), entry.name, entry.variant, apart.device, shape) if entry.merges else object(),
             tree={name: tree for name, (_, tree) in parts.items()},
             leaves=tuple(apart.leaves),
             has_lists=apart.has_lists,

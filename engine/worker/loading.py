@@ -15,6 +15,7 @@ from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
 from mintaka.engine.models.families import Half, Task
 from mintaka.engine.models.info import CONFIG, BadModel, ModelInfo, read_model
 from mintaka.engine.worker.adapters import Adapters
+from mintaka.engine.worker.encoding import Encodings
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.proxy import controlnet_proxy
 from mintaka.engine.worker.tasks import pipeline_for
@@ -51,6 +52,8 @@ class Loaded:
     weight_bytes: int
     digest: str | None
     """SHA-256 over the SHA-256 of each weight file, hexadecimal; ``None`` where they are too large to hash."""
+    encodings: Encodings = field(default_factory=Encodings)
+    """What prompts came to in its text encoders."""
     controlnets: tuple[LoadedControlNet, ...] = ()
     """Those that steer the one request this is for, in the order of its controls."""
     _pipelines: dict[tuple[Task, bool], Any] = field(default_factory=dict)

@@ -6,14 +6,15 @@ each run (see `mintaka.engine.worker.stepping`).
 """
 
 import copy
+import inspect
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from torch import Tensor
 
-from mintaka.engine.worker import stepping
+from mintaka.engine.worker import encoding, stepping
 from mintaka.engine.worker.forwards import Entry, Forward
 from mintaka.engine.worker.trees import PLAIN, Reading
 
@@ -27,12 +28,16 @@ class Heavy:
     reading: Reading = PLAIN
     casts: bool = False
     """Whether tensors are brought to the number format of its weights, which may be wider than the others'."""
+    own: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """Methods that the module has not, as functions of it; a run of one is never merged with another."""
 
+
+TEXT = Heavy(("__call__",), 0, own={"read": encoding.read})
 
 HEAVY: Mapping[str, Heavy] = {
-    "text_encoder": Heavy(("__call__",), 0),
-    "text_encoder_2": Heavy(("__call__",), 0),
-    "text_encoder_3": Heavy(("__call__",), 0),
+    "text_encoder": TEXT,
+    "text_encoder_2": TEXT,
+    "text_encoder_3": TEXT,
     "vae": Heavy(("encode", "decode"), 0, casts=True),
     "unet": Heavy(("__call__",), 2),
     "transformer": Heavy(("__call__",), 2),
@@ -84,6 +89,11 @@ def _proxy(
     body: dict[str, Any] = {
         method: _parking(Entry.of(module, method, heavy.reading, variant, ready), heavy) for method in heavy.methods
     }
+    for name, function in heavy.own.items():
+        parameters = tuple(inspect.signature(function).parameters)[1:]
+        entry = Entry(module, name, partial(function, module), parameters, heavy.reading, variant, ready, merges=False)
+        body[name] = _parking(entry, heavy)
+    body["variant"] = variant
     body["to"] = lambda own, *args, **kwargs: own  # no request moves or casts weights that others use
     kind = type(module)
     proxy: Any = object.__new__(type(kind.__name__, (kind,), body))

@@ -106,9 +106,33 @@ async def test_an_upscaler_of_the_model_enlarges_and_is_mentioned(engine: Engine
     assert np.array_equal(pixels(large), pixels(small).repeat(4, axis=0).repeat(4, axis=1))
 
 
-async def test_a_prompt_longer_than_the_model_reads_is_noted(engine: Engine, ask: Ask) -> None:
-    [picture] = await engine.run(ask(prompt="a red circle " * 40), unseen)
-    assert any("tokens of a prompt" in note for note in picture.notes)
+async def test_the_end_of_a_prompt_longer_than_the_text_encoder_reads_at_once_is_seen(engine: Engine, ask: Ask) -> None:
+    [one], [other] = [await engine.run(ask(prompt="a red circle, " * 25 + end), unseen) for end in ("", "a blue star")]
+    assert one.notes == ()
+    assert np.abs(pixels(one).astype(int) - pixels(other)).max() > 20
+
+
+async def test_the_further_the_weight_of_a_word_is_from_one_the_more_it_changes(engine: Engine, ask: Ask) -> None:
+    async def drawn(prompt: str) -> np.ndarray:
+        [picture] = await engine.run(ask(prompt=prompt, steps=4), unseen)
+        return pixels(picture).astype(float)
+
+    plain = await drawn("a red circle")
+    assert np.array_equal(await drawn("a (red:1) circle"), plain)
+    for weights in ((1.2, 1.6, 2.4), (0.8, 0.4, -0.4)):
+        little, some, much = [np.abs(await drawn(f"a (red:{each}) circle") - plain).mean() for each in weights]
+        assert 0 < little < some < much, weights
+
+
+async def test_layers_can_be_skipped_as_many_as_there_are_and_the_receipt_says_so(engine: Engine, ask: Ask) -> None:
+    [none], [one] = [await engine.run(ask(clip_skip=skip), unseen) for skip in (0, 1)]
+    assert np.abs(pixels(none).astype(int) - pixels(one)).max() > 5
+    text = Image.open(io.BytesIO(one.data)).text  # type: ignore[attr-defined]
+    assert json.loads(text["mintaka"])["clip_skip"] == 1
+    assert "Clip skip: 2," in text["parameters"]  # as A1111 counts
+    for wrong in (3, 32, -1):
+        with pytest.raises(Unsupported, match=r"clip_skip.* out of range"):
+            await engine.run(ask(clip_skip=wrong), unseen)
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)

@@ -85,7 +85,7 @@ async def test_the_receipt_tells_the_controls_by_the_hash_of_their_pictures(engi
 
 async def test_large_lines_steer_as_the_same_lines_drawn_at_the_models_size(engine: Engine, controlled: Ask) -> None:
     small, large = await drawn(engine, controlled(), controlled({"image": png(np.kron(_array(lines()), _BLOCK))}))
-    assert np.array_equal(small, large)
+    assert np.abs(small.astype(int) - large).max() <= 1  # they may share only some of their runs
 
 
 _BLOCK = np.ones((4, 4, 1), np.uint8)
