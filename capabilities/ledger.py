@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, case, func, insert, select, update
 from mintaka.capabilities.chain import Chain
 from mintaka.capabilities.limits import CONCURRENT, RATE, Limits
 from mintaka.runtime.errors import HostFault
-from mintaka.storage.schema import account, asset, charge, edited, invocation, rate
+from mintaka.storage.schema import account, asset, charge, edited, invocation, rate, upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +148,10 @@ def publish(tx: Connection, admission: Admission, results: Sequence[Published]) 
 
 
 def owns(tx: Connection, principal: str, name: str) -> bool:
-    """Whether a result called ``name`` is the principal's."""
+    """Whether a picture called ``name`` is the principal's: published for them, made of another, or uploaded."""
     found = (
-        select(each.c.name).where(each.c.owner == principal, each.c.name == name).limit(1) for each in (asset, edited)
+        select(each.c.name).where(each.c.owner == principal, each.c.name == name).limit(1)
+        for each in (asset, edited, upload)
     )
     return any(tx.execute(each).first() is not None for each in found)
 

@@ -76,13 +76,14 @@ class Sources:
 
 
 def _sent(text: str, name: str) -> Source:
-    data = _decoded(text, name)
+    data = decoded(text, name)
     with told():
         header = read_header(data)
     return Source(blake3(data).hexdigest(), data, header.width, header.height)
 
 
-def _decoded(text: str, name: str) -> bytes:
+def decoded(text: str, name: str) -> bytes:
+    """The bytes of a data URL or of base64. Raises HostFault ``bad_image``; ``name`` is what was given so."""
     if text.startswith("data:"):
         head = DATA_URL.match(text[:200])
         if head is None or not head.group().endswith(";base64,"):

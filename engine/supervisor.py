@@ -8,6 +8,7 @@ library is imported in this process.
 import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -15,6 +16,7 @@ from mintaka.engine import messages
 from mintaka.engine.errors import WorkerCrashed
 from mintaka.engine.keeper import Keeper, Post, WorkerDied, WorkerState, WorkerStatus
 from mintaka.engine.models.folder import ModelFolder
+from mintaka.engine.pixels import Pixels
 from mintaka.engine.preparing import prepare
 from mintaka.engine.requests import Drawing, OnStep, Picture, Request
 from mintaka.engine.uploads import Uploads
@@ -113,6 +115,10 @@ class Engine:
     def status(self) -> EngineStatus:
         """How the engine is doing now."""
         return EngineStatus(tuple(each.status() for each in self._keepers))
+
+    def decoded(self, data: bytes) -> AbstractAsyncContextManager[Pixels]:
+        """An encoded picture, decoded by a process that can do nothing else. Raises BadImage, Unsupported."""
+        return self._uploads.picture(data)
 
     async def run(self, request: Request, on_step: OnStep) -> list[Picture]:
         """Make the pictures of ``request``; ``on_step`` is called at every step, in order.

@@ -84,6 +84,15 @@ class Uploads:
             for pixels in made:
                 _remove(pixels)
 
+    @asynccontextmanager
+    async def picture(self, data: bytes) -> AsyncIterator[Pixels]:
+        """One encoded picture, decoded; its file lives as long as this. Raises BadImage, Unsupported."""
+        made = await self._pixels(data)
+        try:
+            yield made
+        finally:
+            _remove(made)
+
     async def close(self) -> None:
         """End the decoder and remove what it left."""
         self._closed = True

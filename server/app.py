@@ -24,6 +24,12 @@ from mintaka.library.endpoints import Endpoints
 from mintaka.library.entities import Entities
 from mintaka.runtime.compiler import Program
 from mintaka.server import http, outbound
+from mintaka.server.api.api import Api
+from mintaka.server.api.asset_routes import AssetRoutes
+from mintaka.server.api.capability_routes import CapabilityRoutes
+from mintaka.server.api.job_routes import JobRoutes
+from mintaka.server.api.operations import REST
+from mintaka.server.asset_methods import AssetMethods
 from mintaka.server.assets import Assets
 from mintaka.server.capability_methods import CapabilityMethods
 from mintaka.server.capability_types import checkable
@@ -40,6 +46,7 @@ from mintaka.server.job_methods import JobMethods, Publisher
 from mintaka.server.job_runs import JobRuns
 from mintaka.server.jobs import Jobs
 from mintaka.server.metadata import MetadataMethods, MetadataWatch
+from mintaka.server.pictures import Pictures
 from mintaka.server.places import model_folder, web_bundle
 from mintaka.server.powers import ServerPowers
 from mintaka.server.present import Present
@@ -56,6 +63,7 @@ from mintaka.server.wire import Wire
 from mintaka.storage.blobs import Blobs
 from mintaka.storage.database import Database
 from mintaka.storage.folders import Folder
+from mintaka.storage.gallery import Gallery
 from mintaka.storage.jobs import SavedJobs
 
 
@@ -158,17 +166,39 @@ class Application:
         self._errands = Errands(space, self._kernel, scripts, present, faults, powers)
         self._guests = Guests(settings.guests, self._kernel, powers.log)
         session_methods = SessionMethods(tokens, throttle, self._kernel, self._sessions, powers, self._guests)
+        job_methods = JobMethods(self._jobs, self._runs, wire)
+        gallery = Gallery(self._database, clock=powers.clock)
+        asset_methods = AssetMethods(gallery, blobs, assets, settings.limits, powers.clock)
+        capability_methods = CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0])
         dispatcher = Dispatcher(
             script_methods,
             EntityMethods(space, self._kernel, script_methods, present, wire),
             session_methods,
             PrincipalMethods(principals, self._kernel, self._sessions, powers),
-            JobMethods(self._jobs, self._runs, wire),
+            job_methods,
             endpoints,
-            CapabilityMethods(self._kernel, self._models, powers, (*settings.origins, *origins)[0]),
+            asset_methods,
+            capability_methods,
             told,
             version=__version__,
             welcome=session_methods.welcome,
+        )
+
+        # The same over HTTP.
+        self._job_routes = JobRoutes(job_methods, script_methods, self._sessions, settings.limits)
+        api = Api(
+            (
+                self._job_routes,
+                AssetRoutes(asset_methods, assets, Pictures(self._engine.decoded)),
+                CapabilityRoutes(capability_methods),
+            ),
+            (REST,),
+            tokens,
+            self._guests,
+            self._kernel,
+            faults,
+            settings.limits,
+            __version__,
         )
 
         # What listens: the gate, then HTTP and WebSockets.
@@ -189,7 +219,7 @@ class Application:
 
         site = Site(web_bundle())
         self.asgi: ASGIApp = Gate(
-            http.routes(attend, assets, site, tokens, told.respond, __version__, self.status),
+            http.routes(attend, assets, site, tokens, told.respond, api.routes, __version__, self.status),
             (*hosts, *settings.hosts),
             (*origins, *settings.origins),
         )
@@ -209,6 +239,7 @@ class Application:
     async def stop(self) -> None:
         """Stop every job, to be gone on with by the next server, and end the worker."""
         self._watching.cancel()
+        self._job_routes.close()
         await self._errands.stop()
         await self._jobs.stop()
         await self._engine.close()

@@ -17,7 +17,7 @@ from mintaka.capabilities.principals import OWNER
 from mintaka.server import rpc
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import Faults
-from mintaka.server.sessions import Session
+from mintaka.server.sessions import Peer, Session
 from mintaka.server.settings import Limits
 
 TOO_BIG = 1009
@@ -38,7 +38,7 @@ class Reply:
 class Caller:
     """Who calls a method, and how the answer will be written."""
 
-    connection: "Connection"
+    connection: Peer
     binary: bool
 
     @property

@@ -5,10 +5,11 @@ from typing import Any
 
 from pydantic import Field
 
-from mintaka.server.connection import Caller, Connection, Reply
+from mintaka.server.connection import Caller, Reply
 from mintaka.server.discover import openrpc
 from mintaka.server.methods import MethodTable, Nothing, Params, bind, rpc_method
 from mintaka.server.script_methods import ScriptMethods
+from mintaka.server.sessions import Peer
 
 
 class PluginParams(Params):
@@ -21,9 +22,7 @@ class PluginParams(Params):
 class Dispatcher:
     """All that may be called. ``welcome`` is asked to sign in whoever calls without having done so."""
 
-    def __init__(
-        self, scripts: ScriptMethods, *parts: object, version: str, welcome: Callable[[Connection], None]
-    ) -> None:
+    def __init__(self, scripts: ScriptMethods, *parts: object, version: str, welcome: Callable[[Peer], None]) -> None:
         self._scripts = scripts
         self._welcome = welcome
         self._version = version

@@ -1,7 +1,7 @@
 """What the server answers over HTTP, and where WebSockets come in."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,9 +28,16 @@ Respond = Callable[[Request], Awaitable[Response]]
 
 
 def routes(
-    attend: Attend, assets: Assets, site: Site, tokens: Tokens, metadata: Respond, version: str, status: Status
+    attend: Attend,
+    assets: Assets,
+    site: Site,
+    tokens: Tokens,
+    metadata: Respond,
+    operations: Sequence[Route],
+    version: str,
+    status: Status,
 ) -> Starlette:
-    """WebSockets at ``/`` and ``/rpc``; ``/health``; ``/api/v1/metadata``; pictures under ``/assets/``; the page.
+    """WebSockets at ``/`` and ``/rpc``; ``/health``; ``/api/v1/metadata``; ``operations``; ``/assets/``; the page.
 
     A `Fault` is told with 429 and when to come again.
     """
@@ -44,7 +51,7 @@ def routes(
     async def file(request: Request) -> Response:
         name = request.path_params["name"]
         if asset := ASSET.fullmatch(name):
-            return assets.respond(request, asset[1], asset[2])
+            return await assets.respond(request, asset[1], asset[2])
         return site.respond(request, name) or PlainTextResponse("There is nothing here.\n", 404)
 
     async def refuse(_request: Request, fault: Exception) -> Response:
@@ -60,6 +67,7 @@ def routes(
             WebSocketRoute("/rpc", attend),
             Route("/health", health),
             Route("/api/v1/metadata", metadata),
+            *operations,
             Route("/{name:path}", file),
         ],
     )

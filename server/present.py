@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from mintaka.runtime.powers import Emit
-from mintaka.server.connection import Connection
-from mintaka.server.sessions import Sessions
+from mintaka.server.sessions import Peer, Sessions
 
 KNOWN = frozenset({"update", "room_id", "player_id", "stream_start", "stream_chunk", "stream_end"})
 """What a script can tell with `send`, besides messages."""
@@ -17,7 +16,7 @@ class Present:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    def at(self, *connections: Connection) -> Emit:
+    def at(self, *connections: Peer) -> Emit:
         """Takes the events of a run, and tells what its script sends to ``connections``."""
 
         def emit(kind: str, data: Mapping[str, object]) -> None:
@@ -40,7 +39,7 @@ class Present:
             connection.notify("message", {"text": message, "type": "error"})
 
 
-def tell(connections: Iterable[Connection], type: str, text: str) -> None:
+def tell(connections: Iterable[Peer], type: str, text: str) -> None:
     """Tell connections what a script sent: of a known type as that notification, of any other as a message."""
     params: object = json.loads(text) if type in KNOWN else {"text": text, "type": "info"}
     for connection in connections:

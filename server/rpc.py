@@ -29,6 +29,8 @@ class FrameLimits:
     depth: int = 512
     nodes: int = 50_000
     batch: int = 50
+    noun: str = "frame"
+    """What it is called where it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,21 @@ def write_binary(message: object) -> bytes:
 
 
 def _parse_text(text: str, limits: FrameLimits) -> object:
-    raw = text.encode("utf-8", "surrogatepass")
+    return _parse_json(text.encode("utf-8", "surrogatepass"), limits, " Every frame is one JSON-RPC 2.0 message.")
+
+
+def read_json(raw: bytes, limits: FrameLimits) -> object:
+    """The value of a JSON text. Raises `Fault` (parse_error, limit)."""
+    value = _parse_json(raw, limits)
+    _refuse_deep(value, limits)
+    return value
+
+
+def _parse_json(raw: bytes, limits: FrameLimits, advice: str = "") -> object:
     if len(raw) > limits.bytes:
-        raise _too_large("bytes", limits.bytes, "Send less in one frame.")
+        raise too_large(limits, "bytes")
     if _more_nodes_than(limits.nodes, raw):
-        raise _too_large("nodes", limits.nodes, "Send fewer values in one frame.")
+        raise too_large(limits, "nodes")
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -128,7 +140,7 @@ def _parse_text(text: str, limits: FrameLimits) -> object:
             raise _too_deep(limits) from None
         raise Fault(
             Kind.PARSE_ERROR,
-            f"This frame is not JSON: {error.msg}. Every frame is one JSON-RPC 2.0 message.",
+            f"This {limits.noun} is not JSON: {error.msg}.{advice}",
             data={"line": error.lineno, "column": error.colno},
         ) from None
 
@@ -167,12 +179,12 @@ class _Counter:
     def _spend(self, count: int) -> None:
         self._left -= count
         if self._left < 0:
-            raise _too_large("nodes", self._limits.nodes, "Send fewer values in one frame.")
+            raise too_large(self._limits, "nodes")
 
 
 def _parse_binary(frame: bytes, limits: FrameLimits) -> object:
     if len(frame) > limits.bytes:
-        raise _too_large("bytes", limits.bytes, "Send less in one frame.")
+        raise too_large(limits, "bytes")
     counter = _Counter(limits)
     try:
         return msgpack.unpackb(
@@ -188,7 +200,7 @@ def _parse_binary(frame: bytes, limits: FrameLimits) -> object:
         raise _too_deep(limits) from None
     except (ValueError, msgpack.exceptions.UnpackException) as error:
         if "exceeds max_" in str(error):
-            raise _too_large("nodes", limits.nodes, "Send fewer values in one frame.") from None
+            raise too_large(limits, "nodes") from None
         raise Fault(
             Kind.PARSE_ERROR, "This binary frame is not msgpack. Send one msgpack message, or JSON as a text frame."
         ) from None
@@ -236,8 +248,16 @@ def _invalid(id: Id, message: str) -> Refusal:
     return Refusal(id, Fault(Kind.INVALID_REQUEST, message))
 
 
-def _too_large(limit: str, value: int, advice: str) -> Fault:
-    return Fault(Kind.LIMIT, f"A frame holds at most {value} {limit}. {advice}", data={"limit": limit, "value": value})
+def too_large(limits: FrameLimits, limit: str) -> Fault:
+    """The error of a frame, or whatever else the limits are of, with more ``bytes`` or ``nodes`` than it may have."""
+    value: int = getattr(limits, limit)
+    what = "values" if limit == "nodes" else limit
+    less = "fewer" if limit == "nodes" else "less"
+    return Fault(
+        Kind.LIMIT,
+        f"A {limits.noun} holds at most {value} {what}. Send {less} in one {limits.noun}.",
+        data={"limit": limit, "value": value},
+    )
 
 
 def _too_deep(limits: FrameLimits) -> Fault:

@@ -8,12 +8,12 @@ from mintaka.capabilities import share_links
 from mintaka.capabilities.handles import Handles
 from mintaka.capabilities.kernel import Kernel
 from mintaka.runtime.errors import HostFault
-from mintaka.server.connection import POLICY_VIOLATION, Caller, Connection, Reply
+from mintaka.server.connection import POLICY_VIOLATION, Caller, Reply
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.guests import Guests
 from mintaka.server.methods import Nothing, Params, rpc_method
 from mintaka.server.powers import ServerPowers
-from mintaka.server.sessions import Session, Sessions
+from mintaka.server.sessions import Peer, Session, Sessions
 from mintaka.server.throttle import Throttle
 from mintaka.server.tokens import WRONG_TOKENS_MAX, SignedIn, Tokens, delay_after
 
@@ -43,7 +43,7 @@ class SessionMethods:
         self._powers = powers
         self._guests = guests
 
-    def welcome(self, connection: Connection) -> None:
+    def welcome(self, connection: Peer) -> None:
         """Sign in whoever calls a method without having done so, if guests are let in; else do nothing."""
         if connection.session is None and (guest := self._guests.admit(connection.address)) is not None:
             self._begin(connection, SignedIn(guest, None))
@@ -77,7 +77,7 @@ class SessionMethods:
             )
         return Reply(self._begin(connection, signed))
 
-    async def _open_link(self, connection: Connection, token: str) -> Reply:
+    async def _open_link(self, connection: Peer, token: str) -> Reply:
         if connection.session is not None:
             raise Fault(
                 Kind.INVALID_REQUEST,
@@ -93,7 +93,7 @@ class SessionMethods:
             ) from None
         return Reply({**self._begin(connection, SignedIn(held.holder, kept.id)), "token": secret})
 
-    def _begin(self, connection: Connection, signed: SignedIn) -> dict[str, object]:
+    def _begin(self, connection: Peer, signed: SignedIn) -> dict[str, object]:
         """Make the connection a session of who signed in."""
         if connection.session is not None and connection.session.principal != signed.principal:
             raise Fault(Kind.INVALID_REQUEST, "This connection is signed in as somebody else. Open another one.")
@@ -105,14 +105,14 @@ class SessionMethods:
             self._sessions.add(signed.principal, connection)
         return {"principal": signed.principal, "session": connection.session.id}
 
-    async def _refused(self, connection: Connection, message: str) -> Fault:
+    async def _refused(self, connection: Peer, message: str) -> Fault:
         """The refusal of a wrong token, told the later the more often this connection was wrong."""
         await asyncio.sleep(delay_after(connection.wrong_tokens + 1))
         self._count_wrong(connection)
         return Fault(Kind.UNAUTHENTICATED, message)
 
     @staticmethod
-    def _count_wrong(connection: Connection) -> None:
+    def _count_wrong(connection: Peer) -> None:
         """Send away who does not stop."""
         connection.wrong_tokens += 1
         if connection.wrong_tokens >= WRONG_TOKENS_MAX:

@@ -39,6 +39,13 @@ class Limits(BaseModel):
         default=64 * 1024 * 1024, ge=1024, description="Unsent bytes after which a slow reader is closed"
     )
     connections: int = Field(default=256, ge=1, description="Most connections at a time")
+    http_requests: int = Field(default=32, ge=1, description="Most unanswered HTTP requests of one principal")
+    upload_bytes: int = Field(
+        default=32 * 1024 * 1024, ge=1024, description="Largest HTTP request that may hold pictures"
+    )
+    uploaded_bytes: int = Field(
+        default=1024 * 1024 * 1024, ge=0, description="Most bytes of pictures that one principal uploads and keeps"
+    )
     jobs_running: int = Field(default=64, ge=1, description="Most unfinished jobs of one principal")
     jobs_at_once: int = Field(default=16, ge=1, description="Most jobs that run at a time; others wait their turn")
     jobs_kept: int = Field(default=200, ge=1, description="Most finished jobs of one principal that are kept")

@@ -7,6 +7,7 @@ principal ── token                          who, and how they sign in
               └──── invocation ── charge    calls in progress and done, and what each took from which account
                         └──────── asset     what was published, and whose it is
 edited                                        pictures made of others, and whose they are
+upload                                         pictures that principals brought
 run ── journal                              durable runs, and what each has learnt and done
 run ── job ── job_event                      what servers were asked to run, and what happened to it
 effect                                      what durable runs did to capabilities
@@ -31,7 +32,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration; a database at it is opened without loading Alembic."""
 
 metadata = MetaData(
@@ -203,6 +204,19 @@ edited = Table(
     Column("made", Double, nullable=False),
 )
 """A picture made of another, for which no capability is needed: its blob's ``name``, and who made it first when."""
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("owner", ForeignKey("principal.name"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("mime", String(100), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created", Double, nullable=False),
+)
+"""A picture that a principal uploaded, by its blob's ``name``."""
 
 effect = Table(
     "effect",

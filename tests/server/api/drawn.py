@@ -1,0 +1,21 @@
+"""Pictures for tests that send some."""
+
+import io
+
+from PIL import Image
+
+
+def picture(
+    width: int = 64, height: int = 48, colour: str | tuple[int, ...] = "teal", mode: str = "RGB", format: str = "PNG"
+) -> bytes:
+    """The bytes of a picture of one colour."""
+    file = io.BytesIO()
+    Image.new(mode, (width, height), colour).save(file, format)
+    return file.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    """A picture, decoded."""
+    made = Image.open(io.BytesIO(data))
+    made.load()
+    return made
