@@ -29,7 +29,7 @@ class Task(Enum):
 
 
 EVERY_TASK = (Task.TEXT_TO_IMAGE, Task.IMAGE_TO_IMAGE, Task.INPAINTING)
-FROM_WORDS = (Task.TEXT_TO_IMAGE,)
+DRAWING = (Task.TEXT_TO_IMAGE, Task.IMAGE_TO_IMAGE)
 
 
 class Half(Enum):
@@ -38,6 +38,19 @@ class Half(Enum):
     FLOAT16 = "float16"
     BFLOAT16 = "bfloat16"
     """For what float16's range is too small for: large transformers, and T5."""
+
+
+Config = Mapping[str, Any]
+"""The configuration of a part of a model; empty where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Models of a family that are used otherwise, and how the configurations of denoiser and scheduler tell them."""
+
+    told: Callable[[Config, Config], bool]
+    steps: int
+    guidance_scale: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +62,12 @@ class Family:
     steps: int
     guidance_scale: float
     pipelines: tuple[str, ...]
-    """The classes of diffusers that a model of it may have been saved as; the first draws from words."""
+    """The classes of diffusers that a model of it may have been saved as."""
+    variants: tuple[Variant, ...] = ()
+    """The first that tells counts."""
     tasks: tuple[Task, ...] = EVERY_TASK
     itself: tuple[Task, ...] = ()
-    """Tasks of the first class that diffusers' Auto classes do not find."""
+    """Tasks of the very class it was saved as, which diffusers' Auto classes do not know."""
     size: tuple[int, int] = (1024, 1024)
     """Where the configurations do not tell the size it was trained at."""
     multiple: int = 16
@@ -78,56 +93,137 @@ XL_RGB = LatentRgb(
 """From Timothy Alexis Vass, "Explaining the SDXL latent space" (huggingface.co), brought to 0..1."""
 
 
-def _table() -> dict[str, Family]:
-    sd = Family(
-        "sd",
-        "Stable Diffusion 1",
-        30,
-        7.5,
-        ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"),
-        size=(512, 512),
-        multiple=8,
-        flow=False,
-        half=Half.FLOAT16,
-        latent_rgb=SD_RGB,
-        scaling=0.18215,
-    )
-    families = (
-        sd,
-        replace(sd, name="sd2", title="Stable Diffusion 2", pipelines=()),
-        replace(
-            sd,
-            name="lcm",
-            title="Latent Consistency Model",
-            steps=4,
-            guidance_scale=8.5,
-            pipelines=("LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline"),
-            tasks=(Task.TEXT_TO_IMAGE, Task.IMAGE_TO_IMAGE),
-        ),
-        Family(
-            "sdxl",
-            "Stable Diffusion XL",
-            30,
-            5.0,
-            ("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline"),
-            multiple=8,
-            flow=False,
-            half=Half.FLOAT16,
-            latent_rgb=XL_RGB,
-            scaling=0.13025,
-        ),
-    )
-    return {each.name: each for each in families}
+FEW_STEPS = ("LCMScheduler", "TCDScheduler")
+"""Schedulers that only draw with what was distilled for them."""
 
 
-FAMILIES: Mapping[str, Family] = _table()
+def _told_guidance(unet: Config, _scheduler: Config) -> bool:
+    """Guidance is an input of the network, not made of two runs."""
+    return bool(unet.get("time_cond_proj_dim"))
+
+
+def _consistent(_unet: Config, scheduler: Config) -> bool:
+    return scheduler.get("_class_name") in FEW_STEPS
+
+
+def _adversarial(_unet: Config, scheduler: Config) -> bool:
+    """Turbo and lightning models start at the last time; so do some that need many steps, but they predict velocity."""
+    return (
+        str(scheduler.get("_class_name")).startswith("Euler")
+        and scheduler.get("timestep_spacing") == "trailing"
+        and scheduler.get("prediction_type") != "v_prediction"
+        and not scheduler.get("rescale_betas_zero_snr")
+    )
+
+
+def _schnell(transformer: Config, scheduler: Config) -> bool:
+    return transformer.get("guidance_embeds") is False and scheduler.get("use_dynamic_shifting") is False
+
+
+def _normed(transformer: Config, _scheduler: Config) -> bool:
+    """Stable Diffusion 3.5 norms queries and keys, 3 does not."""
+    return bool(transformer.get("qk_norm"))
+
+
+def _shifted_less(_transformer: Config, scheduler: Config) -> bool:
+    """Z-Image-Turbo's times are shifted by 3, those of the model it was distilled from by 6."""
+    shift = scheduler.get("shift")
+    return isinstance(shift, (int, float)) and shift <= TURBO_SHIFT
+
+
+TURBO_SHIFT = 3.0
+
+DISTILLED = (Variant(_told_guidance, 4, 8.5), Variant(_consistent, 4, 1.0), Variant(_adversarial, 4, 0.0))
+
+SD = Family(
+    "sd",
+    "Stable Diffusion 1",
+    30,
+    7.5,
+    ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"),
+    variants=DISTILLED,
+    size=(512, 512),
+    multiple=8,
+    flow=False,
+    half=Half.FLOAT16,
+    latent_rgb=SD_RGB,
+    scaling=0.18215,
+)
+FLUX = Family(
+    "flux",
+    "FLUX.1",
+    28,
+    3.5,
+    ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline"),
+    variants=(Variant(_schnell, 4, 0.0),),
+)
+
+TABLE = (
+    SD,
+    replace(SD, name="sd2", title="Stable Diffusion 2", pipelines=()),
+    replace(
+        SD,
+        name="lcm",
+        title="Latent Consistency Model",
+        steps=4,
+        guidance_scale=8.5,
+        pipelines=("LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline"),
+        tasks=DRAWING,
+    ),
+    replace(
+        SD,
+        name="sdxl",
+        title="Stable Diffusion XL",
+        guidance_scale=5.0,
+        pipelines=("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline"),
+        size=(1024, 1024),
+        latent_rgb=XL_RGB,
+        scaling=0.13025,
+    ),
+    Family(
+        "sd3",
+        "Stable Diffusion 3",
+        28,
+        7.0,
+        ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline", "StableDiffusion3InpaintPipeline"),
+        variants=(Variant(_normed, 28, 4.5),),
+    ),
+    FLUX,
+    replace(
+        FLUX,
+        name="flux-fill",
+        title="FLUX.1 Fill",
+        steps=50,
+        guidance_scale=30.0,
+        pipelines=("FluxFillPipeline",),
+        variants=(),
+        tasks=(Task.INPAINTING,),
+        itself=(Task.INPAINTING,),
+    ),
+    replace(
+        FLUX,
+        name="flux-kontext",
+        title="FLUX.1 Kontext",
+        guidance_scale=2.5,
+        pipelines=("FluxKontextPipeline",),
+        variants=(),
+        tasks=DRAWING,
+    ),
+    Family(
+        "z-image",
+        "Z-Image",
+        50,
+        5.0,
+        ("ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"),
+        variants=(Variant(_shifted_less, 9, 0.0),),
+    ),
+)
+
+FAMILIES: Mapping[str, Family] = {each.name: each for each in TABLE}
 """Every family by its name."""
 
 PIPELINES: Mapping[str, Family] = {name: each for each in FAMILIES.values() for name in each.pipelines}
 """The family of each class of diffusers that a model may have been saved as."""
-
-FEW_STEPS = ("LCMScheduler", "TCDScheduler")
-"""Schedulers that only draw with what was distilled for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +238,7 @@ class Traits:
     latent_rgb: LatentRgb | None
 
 
-ReadConfig = Callable[[str], Mapping[str, Any]]
+ReadConfig = Callable[[str], Config]
 """Gives the configuration of a part of a model by the part's name; empty where it has none."""
 
 
@@ -155,12 +251,12 @@ def traits(pipeline: str, parts: Collection[str], read: ReadConfig) -> Traits | 
     denoiser = read("unet" if "unet" in parts else "transformer")
     if family.name == "sd" and _number(denoiser, "cross_attention_dim") == SD2_TEXT:
         family = FAMILIES["sd2"]
-    steps, guidance_scale = _usual(family, denoiser, scheduler)
+    variant = next((each for each in family.variants if each.told(denoiser, scheduler)), family)
     return Traits(
         family=family,
         tasks=_tasks(family, pipeline, parts, denoiser, vae),
-        steps=steps,
-        guidance_scale=guidance_scale,
+        steps=variant.steps,
+        guidance_scale=variant.guidance_scale,
         size=_size(denoiser, vae) or family.size,
         latent_rgb=family.latent_rgb if vae.get("scaling_factor") == family.scaling else None,
     )
@@ -170,9 +266,7 @@ SD2_TEXT = 1024
 """Numbers a token is to Stable Diffusion 2; to the first one it is 768."""
 
 
-def _tasks(
-    family: Family, pipeline: str, parts: Collection[str], denoiser: Mapping[str, Any], vae: Mapping[str, Any]
-) -> tuple[Task, ...]:
+def _tasks(family: Family, pipeline: str, parts: Collection[str], denoiser: Config, vae: Config) -> tuple[Task, ...]:
     into, latents = _number(denoiser, "in_channels"), _number(vae, "latent_channels")
     if "unet" in parts:
         # One for inpainting takes the mask and what it leaves beside the latents.
@@ -184,22 +278,7 @@ def _tasks(
     return family.tasks
 
 
-def _usual(family: Family, denoiser: Mapping[str, Any], scheduler: Mapping[str, Any]) -> tuple[int, float]:
-    """Steps and guidance scale of a model of ``family``: those of one distilled to need few, where it was."""
-    kind = str(scheduler.get("_class_name"))
-    if denoiser.get("time_cond_proj_dim"):
-        return 4, 8.5  # guidance is told to it, not made of two runs
-    if kind in FEW_STEPS:
-        return 4, 1.0
-    # Adversarially distilled ones (turbo, lightning) start at the last time; so do some that need many steps, but those
-    # predict velocity.
-    trails = scheduler.get("timestep_spacing") == "trailing" and scheduler.get("prediction_type") != "v_prediction"
-    if trails and kind.startswith("Euler") and not scheduler.get("rescale_betas_zero_snr"):
-        return 4, 0.0
-    return family.steps, family.guidance_scale
-
-
-def _size(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> tuple[int, int] | None:
+def _size(denoiser: Config, vae: Config) -> tuple[int, int] | None:
     """Width and height it was trained at, where its configuration tells."""
     side, blocks = _number(denoiser, "sample_size"), vae.get("block_out_channels")
     if not side or not isinstance(blocks, (list, tuple)) or not blocks:
@@ -208,6 +287,6 @@ def _size(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> tuple[int, int
     return pixels, pixels
 
 
-def _number(config: Mapping[str, Any], key: str) -> int:
+def _number(config: Config, key: str) -> int:
     value = config.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0

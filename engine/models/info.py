@@ -23,8 +23,11 @@ CONFIG = "config.json"
 SIDECAR = "mintaka.json"
 """What says of a folder what people and the engine should know; that of a single file is ``<its name>.json``."""
 
-LIBRARIES = ("diffusers", "transformers")
-"""Where a pipeline's parts may come from; anything else would be code that comes with the model."""
+LIBRARIES = ("diffusers", "transformers", "stable_diffusion")
+"""Where a pipeline's parts may come from; anything else would be code that comes with the model.
+
+``stable_diffusion`` is a package of diffusers itself, and has the safety checker.
+"""
 
 Side = Annotated[int, Field(ge=8, le=8192)]
 Size = tuple[Side, Side]
@@ -189,7 +192,7 @@ def _components(index: dict[str, Any], name: str) -> tuple[str, ...]:
             continue
         if len(value) != 2 or value[0] not in LIBRARIES:
             raise BadModel(
-                f"{name}/{INDEX}: `{key}` is {value!r}; parts may come from {' and '.join(LIBRARIES)} only",
+                f"{name}/{INDEX}: `{key}` is {value!r}; parts may come from {', '.join(LIBRARIES)} only",
                 hint="use a model without code of its own",
             )
         components.append(key)

@@ -13,13 +13,13 @@ Two calls can share a run when their trees have the same shape.
 """
 
 import hashlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 Tree = Any
 """A leaf, or a dict, list or tuple of trees."""
@@ -152,8 +152,8 @@ def _cut(value: Tree, rows: slice, total: int, has_lists: bool) -> Tree:
     return value
 
 
-_known_contents: "WeakKeyDictionary[Tensor, bytes]" = WeakKeyDictionary()
-"""Positions and the like are made once in a request and given at every step."""
+_known_contents: MutableMapping[Tensor, bytes] = WeakIdKeyDictionary()
+"""By the tensor itself, since two tensors are equal number by number only. Positions and the like are made once in a request and given at every step."""
 
 
 def _contents(tensor: Tensor) -> bytes:

@@ -3,7 +3,7 @@
 import io
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
+from mintaka.engine.errors import Unsupported
 from mintaka.engine.messages import MODEL
+from mintaka.engine.models.families import LatentRgb
 from mintaka.engine.pixels import Pixels
-from mintaka.engine.requests import Drawing, Fill, ImageToImage, Inpaint, Picture, TextToImage
-from mintaka.engine.worker import methods
+from mintaka.engine.requests import Drawing, Fill, ImageToImage, Inpaint, Picture, Step, TextToImage
+from mintaka.engine.worker import drawing, methods, preview, proxy
 from mintaka.engine.worker.loading import Shelf
 from tests.engine import tiny_models
 from tests.engine.test_shared_runs import at_once, looping
@@ -31,37 +33,54 @@ PROMPTS = ("a red circle", "a yellow star at night", "a blue house left of a gre
 Upload = Callable[[Image.Image], bytes]
 
 
+SIZE = {"width": 64, "height": 64}
+GUIDED = frozenset({"guidance_scale", "negative_prompt"})
+UNREAD = frozenset({"guidance_scale"})
+"""Guidance is told to the model, and there is no negative prompt."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """A tiny model, and the stock pipelines of its tasks."""
+    """A tiny model, the stock pipelines of its tasks, and what they are called with."""
 
     model: str
     stock: dict[type[Drawing], str]
-    guidance: tuple[float, ...] = (4.0, 1.0, 2.0)
-    told: dict[str, Any] = field(default_factory=dict)
-    """What the stock pipeline is called with besides."""
+    told: dict[str, int] = field(default_factory=dict)
+    """Besides what all are, also those that draw over a picture."""
+    guided: frozenset[str] = GUIDED
+    left_out: frozenset[str] = frozenset()
+    count: int = 0
+    """How many requests of each task; 0: three from words and two of the others, three where there is but one task."""
 
 
-XL = "StableDiffusionXL"
+def every_task(name: str) -> dict[type[Drawing], str]:
+    """The stock pipelines of a family that has one for each task."""
+    return {TextToImage: f"{name}Pipeline", ImageToImage: f"{name}Img2ImgPipeline", Inpaint: f"{name}InpaintPipeline"}
+
 
 CASES = (
-    Case(
-        "sd2",
-        {
-            TextToImage: "StableDiffusionPipeline",
-            ImageToImage: "StableDiffusionImg2ImgPipeline",
-            Inpaint: "StableDiffusionInpaintPipeline",
-        },
-    ),
+    Case("sd2", every_task("StableDiffusion")),
+    Case("masked", {Inpaint: "StableDiffusionInpaintPipeline"}),
     Case(
         "lcm",
         {TextToImage: "LatentConsistencyModelPipeline", ImageToImage: "LatentConsistencyModelImg2ImgPipeline"},
+        guided=UNREAD,
     ),
+    Case("sdxl", every_task("StableDiffusionXL")),
+    Case("refiner", {ImageToImage: "StableDiffusionXLImg2ImgPipeline"}),
+    Case("sd3", every_task("StableDiffusion3"), told=SIZE),
+    Case("flux_dev", every_task("Flux"), told=SIZE, guided=UNREAD),
+    Case("flux_schnell", every_task("Flux"), told=SIZE, guided=frozenset({"true_cfg_scale", "negative_prompt"})),
+    Case("flux_fill", {Inpaint: "FluxFillPipeline"}, guided=UNREAD),
     Case(
-        "sdxl",
-        {TextToImage: f"{XL}Pipeline", ImageToImage: f"{XL}Img2ImgPipeline", Inpaint: f"{XL}InpaintPipeline"},
+        "flux_kontext",
+        {ImageToImage: "FluxKontextPipeline"},
+        told={**SIZE, "max_area": 64 * 64},
+        guided=UNREAD,
+        left_out=frozenset({"strength"}),
+        count=2,
     ),
-    Case("refiner", {ImageToImage: f"{XL}Img2ImgPipeline"}),
+    Case("z_image", every_task("ZImage"), told=SIZE),
 )
 
 
@@ -95,10 +114,10 @@ def upload(tmp_path_factory: pytest.TempPathFactory) -> Upload:
 
 
 def requests(case: Case, picture: bytes, mask: bytes) -> list[Drawing]:
-    """Three from words and two of each other task, all different."""
+    """Some of each task, all different."""
     made: list[Drawing] = []
     for kind in case.stock:
-        for number in range(3 if kind is TextToImage or len(case.stock) == 1 else 2):
+        for number in range(case.count or (3 if kind is TextToImage or len(case.stock) == 1 else 2)):
             arguments: dict[str, Any] = {
                 "id": f"{kind.__name__}{number}",
                 "model": case.model,
@@ -107,7 +126,7 @@ def requests(case: Case, picture: bytes, mask: bytes) -> list[Drawing]:
                 "width": 64,
                 "height": 64,
                 "steps": 3 - number % 2,
-                "guidance_scale": case.guidance[number],
+                "guidance_scale": (4.0, 1.0, 2.0)[number],
                 "seed": 10 + number,
                 "previews": False,
             }
@@ -133,26 +152,26 @@ def stock_pipelines(case: Case, folder: Path) -> dict[type[Drawing], Any]:
 
 
 def stock_draws(request: Any, case: Case, pipeline: Any, picture: Image.Image) -> np.ndarray:
-    arguments = {
+    guidance = {
+        "guidance_scale": request.guidance_scale,
+        "true_cfg_scale": request.guidance_scale,
+        # Stable Diffusion XL takes none as zeros, where its configuration says so.
+        "negative_prompt": request.negative_prompt or (None if "XL" in type(pipeline).__name__ else ""),
+    }
+    arguments: dict[str, Any] = {
         "prompt": request.prompt,
         "num_inference_steps": request.steps,
         "generator": torch.Generator().manual_seed(request.seed),
-        **guidance(pipeline, request),
+        **{name: guidance[name] for name in case.guided},
         **case.told,
     }
-    if not isinstance(request, ImageToImage) or case.model in tiny_models.TOLD_SIZES:
-        arguments |= {"width": 64, "height": 64}
+    if not isinstance(request, ImageToImage):
+        arguments |= SIZE
     if not isinstance(request, TextToImage):
         arguments |= {"image": picture, "strength": request.strength}
     if isinstance(request, Inpaint):
         arguments["mask_image"] = Image.fromarray(MASK)
-    return np.asarray(pipeline(**arguments).images[0])
-
-
-def guidance(pipeline: Any, request: Drawing) -> dict[str, Any]:
-    if "Latent" in type(pipeline).__name__:
-        return {"guidance_scale": request.guidance_scale}
-    return {"guidance_scale": request.guidance_scale, "negative_prompt": request.negative_prompt or None}
+    return np.asarray(pipeline(**{key: arguments[key] for key in arguments.keys() - case.left_out}).images[0])
 
 
 def pixels(picture: Picture) -> np.ndarray:
@@ -179,3 +198,57 @@ def test_requests_together_draw_what_the_stock_pipelines_draw_alone(
     # The comparison can fail: no two of them are nearly the same.
     assert all(np.abs(one - other).max() > 4 for i, one in enumerate(seen) for other in seen[:i])
     assert tally.runs <= tally.calls * 0.65, (tally.runs, tally.calls)  # prompts are read alone
+
+
+def request_of(model: str, kind: type[Drawing] = TextToImage, **changes: Any) -> Any:
+    shared = {"id": "one", "model": model, "prompt": PROMPTS[0], "width": 64, "height": 64, "steps": 2, "seed": 1}
+    return kind(**{**shared, "guidance_scale": 1.0, "previews": False, **changes})
+
+
+def test_what_a_pipeline_does_not_read_becomes_a_note(
+    families: Callable[[str], Path], shelf: Shelf, photograph: bytes, upload: Upload
+) -> None:
+    [dev] = engine_draws(request_of("flux_dev", negative_prompt="blue"), families("flux_dev"), shelf)()
+    assert dev.notes == ("the model reads no negative prompt; it was left out",)
+    picture = upload(Image.open(io.BytesIO(photograph)))
+    request = request_of("lcm", ImageToImage, image=picture, strength=0.8, prompt_2="blue")
+    [lcm] = engine_draws(request, families("lcm"), shelf)()
+    assert lcm.notes == ("the model has one text encoder; the second prompt was left out",)
+    long = request_of("sd3", prompt=" ".join(["circle"] * 100))
+    assert engine_draws(long, families("sd3"), shelf)()[0].notes == ()  # the third encoder reads 256 tokens
+
+
+def test_what_a_model_was_not_made_for_is_refused(families: Callable[[str], Path], shelf: Shelf) -> None:
+    with pytest.raises(Unsupported, match="draws over pictures and cannot draw from words alone"):
+        engine_draws(request_of("refiner"), families("refiner"), shelf)()
+    with pytest.raises(Unsupported, match="dpmpp_2m does not draw with a model that was trained by flow matching"):
+        engine_draws(request_of("sd3", scheduler="dpmpp_2m"), families("sd3"), shelf)()
+
+
+@pytest.mark.parametrize("model", ["sd3", "flux_dev"])
+@pytest.mark.parametrize("scheduler", ["euler_beta", "lcm"])
+def test_previews_of_flow_matching_show_what_is_clean_by_then(
+    families: Callable[[str], Path], shelf: Shelf, model: str, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(preview, "render", lambda latents, rgb, drawn: seen.append(latents) or b"")
+    loaded = shelf.get(families(model), model)
+    channels = loaded.base.vae.config.latent_channels
+    rgb = LatentRgb(((1.0, 1.0, 1.0),) * channels, (0.0, 0.0, 0.0))
+    told = replace(loaded, info=loaded.info.model_copy(update={"latent_rgb": rgb}))
+    steps: list[Step] = []
+    request = request_of(model, scheduler=scheduler, steps=3, previews=True)
+    with loaded.adapters.modules((), {}) as modules:
+        drawing._draw(request, told, modules, steps.append)
+    assert [each.preview is not None for each in steps] == [True, True, False]
+    assert [each.shape for each in seen] == [(1, channels, 8, 8)] * 2
+
+
+def test_a_vae_that_is_kept_in_single_precision_takes_what_comes_in_half(
+    families: Callable[[str], Path], shelf: Shelf
+) -> None:
+    vae = shelf.get(families("sdxl"), "sdxl").base.vae
+    own = proxy.proxies(shelf.get(families("sdxl"), "sdxl").base)["vae"]
+    latents = torch.randn(1, 4, 8, 8).bfloat16()
+    with torch.inference_mode():
+        assert torch.equal(own.to(torch.float16).decode(latents).sample, vae.decode(latents.float()).sample)

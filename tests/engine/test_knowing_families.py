@@ -22,6 +22,9 @@ XL_UNET = {"in_channels": 4, "sample_size": 128, "cross_attention_dim": 2048}
 PNDM = {"_class_name": "PNDMScheduler", "timestep_spacing": "leading", "prediction_type": "epsilon"}
 EULER = {**PNDM, "_class_name": "EulerDiscreteScheduler"}
 TRAILING = {**EULER, "timestep_spacing": "trailing"}
+FLOW = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0, "use_dynamic_shifting": False}
+DYNAMIC = {**FLOW, "use_dynamic_shifting": True}
+SD3 = {"sample_size": 128, "in_channels": 16}
 
 
 def model(folder: Path, pipeline: str, parts: Parts, **sidecar: object) -> ModelInfo:
@@ -83,6 +86,22 @@ def model(folder: Path, pipeline: str, parts: Parts, **sidecar: object) -> Model
             1024,
         ),
         ("StableDiffusionXLPipeline", {}, "sdxl", 30, 5.0, 1024),
+        ("StableDiffusion3Pipeline", {"transformer": SD3, "vae": SD_VAE}, "sd3", 28, 7.0, 1024),
+        ("StableDiffusion3Pipeline", {"transformer": {**SD3, "qk_norm": "rms_norm"}}, "sd3", 28, 4.5, 1024),
+        ("FluxPipeline", {"transformer": {"guidance_embeds": True}, "scheduler": DYNAMIC}, "flux", 28, 3.5, 1024),
+        ("FluxPipeline", {"transformer": {"guidance_embeds": False}, "scheduler": FLOW}, "flux", 4, 0.0, 1024),
+        ("FluxPipeline", {"transformer": {"guidance_embeds": False}, "scheduler": DYNAMIC}, "flux", 28, 3.5, 1024),
+        ("FluxFillPipeline", {"transformer": {"guidance_embeds": True}}, "flux-fill", 50, 30.0, 1024),
+        ("FluxKontextPipeline", {"transformer": {"guidance_embeds": True}}, "flux-kontext", 28, 2.5, 1024),
+        (
+            "ZImagePipeline",
+            {"scheduler": {**FLOW, "shift": 6.0}},
+            "z-image",
+            50,
+            5.0,
+            1024,
+        ),
+        ("ZImagePipeline", {"scheduler": FLOW}, "z-image", 9, 0.0, 1024),
     ],
 )
 def test_the_configurations_tell_the_family_and_what_is_usual(
@@ -104,6 +123,8 @@ def test_the_sidecar_has_the_last_word(tmp_path: Path) -> None:
         ("StableDiffusionPipeline", {"unet": UNET, "vae": SD_VAE}, tuple(Task)),
         ("StableDiffusionInpaintPipeline", {"unet": {**UNET, "in_channels": 9}, "vae": SD_VAE}, (Task.INPAINTING,)),
         ("StableDiffusionInpaintPipeline", {"unet": UNET, "vae": SD_VAE}, tuple(Task)),
+        ("FluxFillPipeline", {"transformer": {"in_channels": 384}}, (Task.INPAINTING,)),
+        ("FluxKontextPipeline", {"transformer": {"in_channels": 64}}, (Task.TEXT_TO_IMAGE, Task.IMAGE_TO_IMAGE)),
         ("LatentConsistencyModelPipeline", {"unet": UNET}, (Task.TEXT_TO_IMAGE, Task.IMAGE_TO_IMAGE)),
         (
             "StableDiffusionXLImg2ImgPipeline",
@@ -145,6 +166,8 @@ def test_what_is_of_no_family_is_refused_with_those_there_are(tmp_path: Path) ->
 def test_sizes_are_rounded_up_to_what_the_family_takes(tmp_path: Path) -> None:
     info = model(tmp_path / "m", "StableDiffusionXLPipeline", {})
     assert plan(info, 1000, 1004).drawn == (1000, 1008)
+    info = model(tmp_path / "f", "FluxPipeline", {})
+    assert plan(info, 1000, 1004).drawn == (1008, 1008)
 
 
 def test_models_of_flow_matching_take_the_schedulers_that_have_a_form_for_it() -> None:

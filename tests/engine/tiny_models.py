@@ -1,10 +1,12 @@
 """Models of every family with random weights, a few thousand numbers each, as folders that diffusers would save."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import tokenizers
 import torch
 import transformers
 
@@ -141,8 +143,122 @@ def refiner() -> Any:
     )
 
 
-TOLD_SIZES = frozenset({"sd3", "flux", "z_image"})
-"""Models whose pipelines over pictures are told which size to draw."""
+def t5(width: int) -> tuple[Any, Any]:
+    """A T5 encoder of one layer and its tokenizer, which knows the starter's words."""
+    words = sorted(word.removesuffix("</w>") for word in tokenizer().get_vocab() if word.endswith("</w>"))
+    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    reads = transformers.T5Tokenizer(vocab=[*special, *((f"▁{word}", -1.0) for word in words)], extra_ids=0)
+    config = transformers.T5Config(
+        vocab_size=len(reads), d_model=width, d_kv=8, d_ff=2 * width, num_layers=1, num_heads=2
+    )
+    return transformers.T5EncoderModel(config), reads
+
+
+def sd3() -> Any:
+    """Stable Diffusion 3 with its three text encoders."""
+    encoder, reads = t5(2 * WIDTH)
+    return diffusers.StableDiffusion3Pipeline(
+        vae=vae(16, shift_factor=0.1, scaling_factor=0.8),
+        text_encoder=clip(projects=True),
+        text_encoder_2=clip(projects=True),
+        text_encoder_3=encoder,
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(),
+        tokenizer_3=reads,
+        transformer=diffusers.SD3Transformer2DModel(
+            sample_size=SIDE // 8,
+            patch_size=2,
+            in_channels=16,
+            out_channels=16,
+            num_layers=2,
+            attention_head_dim=8,
+            num_attention_heads=4,
+            joint_attention_dim=2 * WIDTH,
+            caption_projection_dim=32,
+            pooled_projection_dim=2 * WIDTH,
+            pos_embed_max_size=16,
+        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+def _flux(kind: Any, *, guidance_embeds: bool = True, dynamic: bool = True, more_channels: int = 0) -> Any:
+    encoder, reads = t5(WIDTH)
+    return kind(
+        vae=vae(shift_factor=0.1, scaling_factor=0.8),
+        text_encoder=clip(),
+        text_encoder_2=encoder,
+        tokenizer=tokenizer(),
+        tokenizer_2=reads,
+        transformer=diffusers.FluxTransformer2DModel(
+            in_channels=16 + more_channels,
+            out_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=WIDTH,
+            pooled_projection_dim=WIDTH,
+            guidance_embeds=guidance_embeds,
+            axes_dims_rope=(4, 4, 8),
+        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=dynamic),
+    )
+
+
+def flux_dev() -> Any:
+    """FLUX.1 [dev], to which guidance is told."""
+    return _flux(diffusers.FluxPipeline)
+
+
+def flux_schnell() -> Any:
+    """FLUX.1 [schnell], which knows no guidance; what there is, is made of two runs."""
+    return _flux(diffusers.FluxPipeline, guidance_embeds=False, dynamic=False)
+
+
+def flux_fill() -> Any:
+    """FLUX.1 Fill: the latents, what the mask leaves, and for each of their 2 × 2 cells 64 pixels of the mask."""
+    return _flux(diffusers.FluxFillPipeline, more_channels=16 + 4 * 64)
+
+
+def flux_kontext() -> Any:
+    """FLUX.1 Kontext, which looks at a picture."""
+    return _flux(diffusers.FluxKontextPipeline)
+
+
+def z_image(shift: float = 6.0) -> Any:
+    """Z-Image, whose words are read by a language model."""
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    reads = transformers.Qwen2Tokenizer(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[])
+    reads.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    encoder = transformers.Qwen3Model(
+        transformers.Qwen3Config(
+            vocab_size=len(reads),
+            hidden_size=WIDTH,
+            intermediate_size=2 * WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+        )
+    )
+    return diffusers.ZImagePipeline(
+        vae=vae(shift_factor=0.1, scaling_factor=0.8),
+        text_encoder=encoder,
+        tokenizer=reads,
+        transformer=diffusers.ZImageTransformer2DModel(
+            in_channels=4,
+            dim=32,
+            n_layers=1,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=WIDTH,
+            axes_dims=[4, 6, 6],
+        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=shift),
+    )
+
 
 MODELS: Mapping[str, Callable[[], Any]] = {
     "sd2": sd2,
@@ -151,6 +267,12 @@ MODELS: Mapping[str, Callable[[], Any]] = {
     "sdxl": sdxl,
     "sdxl_turbo": sdxl_turbo,
     "refiner": refiner,
+    "sd3": sd3,
+    "flux_dev": flux_dev,
+    "flux_schnell": flux_schnell,
+    "flux_fill": flux_fill,
+    "flux_kontext": flux_kontext,
+    "z_image": z_image,
 }
 
 
@@ -163,6 +285,7 @@ def build(name: str, folder: Path) -> Path:
             if isinstance(part, torch.nn.Module):
                 _enliven(part)
     pipeline.save_pretrained(folder)
+    (folder / "mintaka.json").write_text(json.dumps({"size": [SIDE, SIDE]}))
     return folder
 
 
