@@ -45,6 +45,7 @@ WHO = "tests/capabilities/test_who_can_raise_a_limit.py"
 IN_CHAINS = "tests/capabilities/test_chains.py"
 VERBS = "capabilities/entities/value.py"
 IN_ENTITIES = "tests/capabilities/test_entities.py"
+IN_VERBS = "tests/capabilities/test_verbs.py"
 HISTORIES = "tests/capabilities/test_histories.py"
 
 MUTANTS = (
@@ -327,21 +328,21 @@ MUTANTS = (
         VERBS,
         "capabilities_kept(entity.own), outer.effects)",
         "[each.id for each in self.kernel.held(entity.owner)], outer.effects)",
-        f"{IN_ENTITIES}::test_a_deputy_does_not_lend_its_callers_its_own_authority",
+        f"{IN_VERBS}::test_a_deputy_does_not_lend_its_callers_its_own_authority",
     ),
     Mutant(
         "a verb acts with what its caller holds",
         VERBS,
         "            hosts={**run.powers.hosts, Grant: grant},\n",
         "            hosts=run.powers.hosts,\n",
-        f"{IN_ENTITIES}::test_a_verb_acts_with_what_its_entity_keeps_and_not_with_what_its_caller_or_its_owner_holds",
+        f"{IN_VERBS}::test_a_verb_acts_with_what_its_entity_keeps_and_not_with_what_its_caller_or_its_owner_holds",
     ),
     Mutant(
         "what an entity keeps is shown to everybody",
         VERBS,
         "self._kept if self.itself else _hidden",
         "self._kept",
-        f"{IN_ENTITIES}::test_what_an_entity_keeps_is_seen_by_its_own_verbs_alone",
+        f"{IN_VERBS}::test_what_an_entity_keeps_is_seen_by_its_own_verbs_alone",
     ),
     Mutant(
         "control covers the entities of whoever holds it",

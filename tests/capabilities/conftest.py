@@ -33,6 +33,9 @@ from mintaka.runtime.run import Run
 from mintaka.storage.blobs import Blobs
 from mintaka.storage.database import Database
 from mintaka.storage.schema import metadata
+from tests.capabilities.town import town
+
+__all__ = ["town"]
 
 
 class Clock:

@@ -15,9 +15,7 @@ from mintaka.runtime.compiler import compile_tree
 from mintaka.runtime.execute import execute
 from mintaka.runtime.journal import MemoryJournal, Row
 from mintaka.runtime.powers import Powers
-from tests.capabilities.test_entities import OPS, START, Town, lamp, town
-
-__all__ = ["town"]
+from tests.capabilities.town import OPS, START, Town, lamp
 
 RUN = "j_1"
 KEY = bytes(range(32))
