@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from mintaka.engine import messages
 from mintaka.engine.errors import EngineError, Unsupported, WorkerCrashed
@@ -106,10 +105,10 @@ class Keeper:
         self._loaded: tuple[str, ...] = ()
         self._memory: int | None = None
 
-    async def load(self, path: Path, model: str) -> None:
-        """Start the worker and have it load a model."""
+    async def load(self, files: messages.Files, model: str) -> None:
+        """Start the worker and have it load the model called so, which is in ``files``."""
         worker = await self._running()
-        await worker.send({"kind": "load", "id": next(self._numbers), "path": str(path), "model": model})
+        await worker.send(messages.load_message(next(self._numbers), files, model))
 
     async def close(self) -> None:
         """End the worker, within two seconds; what is in flight fails. Closing twice does nothing."""

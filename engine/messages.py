@@ -62,8 +62,16 @@ Files = Mapping[str, Path]
 MODEL = "model"
 """The folder of the model that draws."""
 
+PART = "part "
+"""What the role of a part of the model begins with."""
+
 UPSCALER = "upscaler"
 """The file of an upscaler."""
+
+
+def part_role(name: str) -> str:
+    """The file or folder of the part ``name`` that the model has from elsewhere, as ``vae``."""
+    return f"{PART}{name}"
 
 
 def controlnet_role(number: int) -> str:
@@ -90,6 +98,11 @@ def request_message(number: int, files: Files, request: Request) -> Message:
         "files": {role: str(path) for role, path in files.items()},
         "request": asdict(request),
     }
+
+
+def load_message(number: int, files: Files, model: str) -> Message:
+    """Load the model called ``model``, which is in ``files``, before it is asked for."""
+    return {"kind": "load", "id": number, "files": {role: str(path) for role, path in files.items()}, "model": model}
 
 
 def request_from(message: Message) -> Request:

@@ -7,10 +7,11 @@ from mintaka.engine import edits, schedulers, sizing
 from mintaka.engine.controls import ABOUT, ControlType
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
-from mintaka.engine.messages import MODEL, UPSCALER, Files, controlnet_role, lora_role
+from mintaka.engine.messages import MODEL, UPSCALER, Files, controlnet_role, lora_role, part_role
 from mintaka.engine.models.controlnets import ControlNetInfo, misfit
-from mintaka.engine.models.info import ModelInfo
-from mintaka.engine.models.weights import LoraInfo, UpscalerInfo
+from mintaka.engine.models.info import SIDECAR, BadModel, ModelInfo
+from mintaka.engine.models.kinds import Kind
+from mintaka.engine.models.weights import LoraInfo, PartInfo, UpscalerInfo
 from mintaka.engine.requests import (
     MAX_CLIP_SKIP,
     MAX_LORA_WEIGHT,
@@ -45,6 +46,10 @@ class Models(Protocol):
         """The model of that id. Raises NoSuchModel, BadModel."""
         ...
 
+    def part(self, kind: Kind, part_id: str) -> PartInfo:
+        """The VAE or text encoder of that id. Raises BadModel, Unsupported."""
+        ...
+
     def controlnet(self, controlnet_id: str) -> ControlNetInfo:
         """The ControlNet of that id. Raises NoSuchModel, BadModel."""
         ...
@@ -73,7 +78,18 @@ def _drawing(request: Drawing, models: Models) -> Files:
     model = models.get(request.model)
     _check_drawing(request, model)
     sizing.plan(model, request.width, request.height)
-    return {MODEL: model.path, **_lora_files(request, models)}
+    return {**model_files(model, models), **_lora_files(request, models)}
+
+
+def model_files(model: ModelInfo, models: Models) -> Files:
+    """The files that ``model`` is made of: its folder, and parts from elsewhere. Raises BadModel."""
+    files = {MODEL: model.path}
+    for name, id in model.borrowed:
+        try:
+            files[part_role(name)] = models.part(Kind.VAE if name == "vae" else Kind.TEXT_ENCODER, id).path
+        except Unsupported as error:
+            raise BadModel(f"{model.id}/{SIDECAR}: `components.{name}`: {error.message}", hint=error.hint) from None
+    return files
 
 
 def _lora_files(request: Drawing, models: Models) -> Files:

@@ -17,7 +17,7 @@ from mintaka.engine.errors import WorkerCrashed
 from mintaka.engine.keeper import Keeper, Post, WorkerDied, WorkerState, WorkerStatus
 from mintaka.engine.models.folder import ModelFolder
 from mintaka.engine.pixels import Pixels
-from mintaka.engine.preparing import prepare
+from mintaka.engine.preparing import model_files, prepare
 from mintaka.engine.requests import Drawing, OnStep, Picture, Request
 from mintaka.engine.uploads import Uploads
 
@@ -105,7 +105,8 @@ class Engine:
             return
         found = await asyncio.to_thread(self._models.list)
         if found:
-            await self._keepers[0].load(found[0].path, found[0].id)
+            files = await asyncio.to_thread(model_files, found[0], self._models)
+            await self._keepers[0].load(files, found[0].id)
 
     async def close(self) -> None:
         """End the workers, within two seconds; what is in flight fails. Closing twice does nothing."""

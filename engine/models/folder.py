@@ -9,7 +9,7 @@ from mintaka.engine.models.finding import Found, Place, find
 from mintaka.engine.models.info import CONFIG, INDEX, BadModel, ModelInfo, read_model
 from mintaka.engine.models.kinds import Kind
 from mintaka.engine.models.snapshot import NOTHING, Info, ModelSnapshot
-from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, UpscalerInfo, read_weights
+from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo, read_weights
 
 
 class ModelFolder:
@@ -71,6 +71,10 @@ class ModelFolder:
     def embedding(self, name: str) -> EmbeddingInfo:
         """The embedding now called ``name``; see `ModelSnapshot.embedding`."""
         return self.snapshot().embedding(name)
+
+    def part(self, kind: Kind, part_id: str) -> PartInfo:
+        """The VAE or text encoder now called ``part_id``; see `ModelSnapshot.part`."""
+        return self.snapshot().part(kind, part_id)
 
     def upscaler(self, name: str) -> UpscalerInfo:
         """The upscaler now called ``name``; see `ModelSnapshot.upscaler`."""

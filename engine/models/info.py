@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -77,9 +77,32 @@ class Draws(Data):
     relations: tuple[str, ...] = ()
 
 
-class Sidecar(Data):
+class Placement(Data):
+    """Where a model's parts are to be on an accelerator, and how they save memory there; all may be set on a CPU."""
+
+    clip_on_cpu: bool = False
+    """Text encoders stay and run on the CPU."""
+    vae_on_cpu: bool = False
+    """The VAE stays and runs on the CPU."""
+    offload_to_cpu: bool = False
+    """Each part is on the device only while it is its turn to run."""
+    flash_attn: bool = False
+    """Attention by torch's own flash kernel, where the model is a transformer."""
+    vae_tiling: bool = False
+    """The VAE reads and makes large pictures in tiles."""
+    vae_slicing: bool = False
+    """The VAE reads and makes the pictures of a batch one by one."""
+
+
+Borrowable = Literal["vae", "text_encoder", "text_encoder_2", "text_encoder_3"]
+"""Parts of a model that may be another's."""
+
+
+class Sidecar(Placement):
     """The file ``mintaka.json``."""
 
+    components: Mapping[Borrowable, str] = {}
+    """Parts that are another's instead of its own: ids of VAEs and text encoders."""
     id: str | None = None
     title: str | None = None
     description: str = ""
@@ -125,6 +148,9 @@ class ModelInfo(Data):
     latent_rgb: LatentRgb | None
     tasks: tuple[Task, ...] = EVERY_TASK
     """What it can be asked for."""
+    placement: Placement = Placement()
+    borrowed: tuple[tuple[Borrowable, str], ...] = ()
+    """Parts that are another's, by the pipeline's attribute: the id of a VAE or a text encoder."""
 
     @property
     def inpaints(self) -> bool:
@@ -173,6 +199,8 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
         examples=sidecar.examples,
         latent_rgb=sidecar.latent_rgb or usual.latent_rgb,
         tasks=usual.tasks,
+        placement=Placement(**{flag: getattr(sidecar, flag) for flag in Placement.model_fields}),
+        borrowed=tuple(sidecar.components.items()),
     )
 
 

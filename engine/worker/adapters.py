@@ -24,6 +24,7 @@ from mintaka.engine.errors import Unsupported
 from mintaka.engine.messages import Files, lora_role
 from mintaka.engine.requests import Lora
 from mintaka.engine.worker.failures import is_out_of_memory
+from mintaka.engine.worker.homes import Homes
 from mintaka.engine.worker.proxy import proxies
 from mintaka.engine.worker.stepping import Lane, aside
 
@@ -40,9 +41,10 @@ MOST_KEPT = 8
 class Adapters:
     """The LoRAs of one loaded model. Only the stepping thread changes it."""
 
-    def __init__(self, model: str, pipeline: Any) -> None:
+    def __init__(self, model: str, pipeline: Any, homes: Homes | None = None) -> None:
         self._model = model
         self._pipeline = pipeline
+        self._homes = homes
         self._loaded: OrderedDict[tuple[Path, int, int], str] = OrderedDict()
         """By file, and when and how large it was: the adapter's name. The most recently used last."""
         self._users: dict[str, int] = {}
@@ -76,7 +78,7 @@ class Adapters:
             self._make_room()
 
     def _proxies(self, stack: Stack) -> dict[str, Any]:
-        return proxies(self._pipeline, stack, partial(self._bring, stack=stack))
+        return proxies(self._pipeline, stack, partial(self._bring, stack=stack), self._homes)
 
     def _bring(self, module: Any, stack: Stack) -> None:
         """Let exactly ``stack`` act in ``module``."""

@@ -2,7 +2,6 @@
 
 import time
 from functools import partial
-from pathlib import Path
 
 import diffusers
 import torch
@@ -81,5 +80,5 @@ class Desk:
             if error is not None:
                 as_engine_error(error)  # a request for this model will say so to whoever asks
 
-        work = partial(aside, partial(self._shelf.get, Path(message["path"]), message["model"]), Lane.LOAD)
+        work = partial(aside, partial(self._shelf.get, messages.files_from(message), message["model"]), Lane.LOAD)
         self._loop.submit(Ticket(message["id"], work, ended))

@@ -9,7 +9,7 @@ import diffusers
 import torch
 
 from mintaka.engine import prompts, receipt, schedulers, sizing
-from mintaka.engine.messages import MODEL, Files, controlnet_role
+from mintaka.engine.messages import Files, controlnet_role
 from mintaka.engine.requests import Controlled, Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
@@ -21,7 +21,7 @@ from mintaka.engine.worker.stepping import Lane, aside
 
 def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     """Draw ``request`` with the model in ``files``. Raises EngineError and what is below it."""
-    loaded = aside(partial(shelf.get, files[MODEL], request.model), Lane.LOAD)
+    loaded = aside(partial(shelf.get, files, request.model), Lane.LOAD)
     if isinstance(request, Controlled):
         nets = [(files[controlnet_role(i)], each.controlnet) for i, each in enumerate(request.controls)]
         controlnets = tuple(aside(partial(shelf.controlnet, path, name), Lane.LOAD) for path, name in nets)

@@ -4,6 +4,7 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import diffusers
@@ -11,21 +12,24 @@ import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
 
 from mintaka.engine.errors import EngineError
+from mintaka.engine.messages import MODEL, PART, Files, part_role
 from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
 from mintaka.engine.models.families import Half, Task
 from mintaka.engine.models.info import CONFIG, BadModel, ModelInfo, read_model
+from mintaka.engine.models.kinds import CONVERT, PICKLES
 from mintaka.engine.worker.adapters import Adapters
 from mintaka.engine.worker.encoding import Encodings
 from mintaka.engine.worker.failures import is_out_of_memory
-from mintaka.engine.worker.proxy import controlnet_proxy
+from mintaka.engine.worker.homes import Homes
+from mintaka.engine.worker.parts import load_parts
+from mintaka.engine.worker.proxy import HEAVY, controlnet_proxy
 from mintaka.engine.worker.tasks import pipeline_for
 from mintaka.engine.worker.upscaling import Upscaler, Upscalers, load_upscaler
 
+NOTHING: Files = MappingProxyType({})
+
 HASH_LIMIT = 256 * 1024 * 1024
 """Weights up to this many bytes are hashed as they are loaded (a fraction of a second)."""
-
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
-"""Endings of weights that run code as they are loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +85,38 @@ class Shelf:
         self.upscalers = Upscalers(device)
         self._device = device
         self._keep_bytes = keep_bytes
-        self._loaded: OrderedDict[Path, Loaded | LoadedControlNet] = OrderedDict()
+        self._loaded: OrderedDict[frozenset[Path], Loaded | LoadedControlNet] = OrderedDict()
+        """By the folders and files they are made of."""
         self._ids: tuple[str, ...] = ()
 
-    def get(self, path: Path, name: str) -> Loaded:
-        """The model in folder ``path``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
-        kept = self._loaded.get(path)
-        return self._keep(path, kept if isinstance(kept, Loaded) else load(read_model(path, name), self._device))
+    def get(self, files: Files, name: str) -> Loaded:
+        """The model in ``files``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
+        parts = frozenset(path for role, path in files.items() if role == MODEL or role.startswith(PART))
+        kept = self._loaded.get(parts)
+        return self._keep(
+            parts, kept if isinstance(kept, Loaded) else load(read_model(files[MODEL], name), self._device, files)
+        )
 
     def controlnet(self, path: Path, name: str) -> LoadedControlNet:
         """The ControlNet in folder ``path``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
-        kept = self._loaded.get(path)
+        parts = frozenset({path})
+        kept = self._loaded.get(parts)
         if isinstance(kept, LoadedControlNet):
-            return self._keep(path, kept)
+            return self._keep(parts, kept)
         info = read_controlnet(path, name)
         if info is None:
             raise BadModel(f"{name}/{CONFIG}: is not that of a ControlNet", hint="put the ControlNet's own back")
-        return self._keep(path, load_controlnet(info, self._device))
+        return self._keep(parts, load_controlnet(info, self._device))
 
     def ids(self) -> tuple[str, ...]:
         """Ids of the models kept, the most recently used last. Any thread may ask."""
         return self._ids
 
-    def _keep(self, path: Path, loaded: Kept) -> Kept:
-        if path not in self._loaded:
+    def _keep(self, parts: frozenset[Path], loaded: Kept) -> Kept:
+        if parts not in self._loaded:
             self._make_room(loaded.weight_bytes)
-            self._loaded[path] = loaded
-        self._loaded.move_to_end(path)
+            self._loaded[parts] = loaded
+        self._loaded.move_to_end(parts)
         self._ids = tuple(each.info.id for each in self._loaded.values())
         return loaded
 
@@ -116,17 +125,19 @@ class Shelf:
             self._loaded.popitem(last=False)
 
 
-def load(info: ModelInfo, device: str) -> Loaded:
+def load(info: ModelInfo, device: str, files: Files = NOTHING) -> Loaded:
     """Load ``info`` onto ``device``, in single precision on a CPU and half precision elsewhere.
 
-    Reads only what lies in the folder and only safetensors: a pickle can run any code, so one is refused.
+    Reads only what lies in its folder and, of parts from elsewhere, in ``files``, and only safetensors: a pickle can
+    run any code, so one is refused.
     """
-    files = _weight_files(info)
+    weights = _weight_files(info, files)
     with torch.inference_mode(False):  # else the weights could never be changed, as an adapter changes them
-        pipeline = _pipeline(info, device)
+        pipeline = _pipeline(info, files, device)
+        homes = Homes(pipeline, info.placement, device, frozenset(HEAVY))
         upscaler = load_upscaler(info.path / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
-    digest = _digest(files) if sum(file.stat().st_size for file in files) <= HASH_LIMIT else None
-    return Loaded(info, pipeline, Adapters(info.id, pipeline), upscaler, _weight_bytes(pipeline), digest)
+    digest = _digest(weights) if sum(file.stat().st_size for file in weights) <= HASH_LIMIT else None
+    return Loaded(info, pipeline, Adapters(info.id, pipeline, homes), upscaler, _weight_bytes(pipeline), digest)
 
 
 def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
@@ -139,9 +150,10 @@ def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
     return LoadedControlNet(info, module, controlnet_proxy(module), _module_bytes(module))
 
 
-def _pipeline(info: ModelInfo, device: str) -> Any:
-    kind = getattr(diffusers, info.pipeline)
-    pipeline = _from_pretrained(kind, info.path, f"the model {info.id}", _precision(info.kin.half, device))
+def _pipeline(info: ModelInfo, files: Files, device: str) -> Any:
+    kind, dtype = getattr(diffusers, info.pipeline), _precision(info.kin.half, device)
+    parts = load_parts(info, files, dtype)
+    pipeline = _from_pretrained(kind, info.path, f"the model {info.id}", dtype, **parts)
     if pipeline.vae.config.get("force_upcast") and pipeline.vae.dtype == torch.float16:
         pipeline.vae.to(torch.float32)  # in half precision it would give what is not a number
     rgb = info.latent_rgb
@@ -151,7 +163,7 @@ def _pipeline(info: ModelInfo, device: str) -> Any:
             f"{pipeline.vae.config.latent_channels} channels",
             hint="correct `latent_rgb`, or set it to null and do without previews",
         )
-    return pipeline.to(device)
+    return pipeline
 
 
 def _precision(half: Half, device: str) -> torch.dtype:
@@ -159,7 +171,7 @@ def _precision(half: Half, device: str) -> torch.dtype:
     return torch.float32 if device == "cpu" else getattr(torch, half.value)
 
 
-def _from_pretrained(kind: Any, path: Path, what: str, dtype: torch.dtype) -> Any:
+def _from_pretrained(kind: Any, path: Path, what: str, dtype: torch.dtype, **parts: Any) -> Any:
     try:
         return kind.from_pretrained(
             path,
@@ -167,6 +179,7 @@ def _from_pretrained(kind: Any, path: Path, what: str, dtype: torch.dtype) -> An
             local_files_only=True,
             use_safetensors=True,
             low_cpu_mem_usage=True,
+            **parts,
         )
     except Exception as error:
         if is_out_of_memory(error):
@@ -177,14 +190,18 @@ def _from_pretrained(kind: Any, path: Path, what: str, dtype: torch.dtype) -> An
         ) from error
 
 
-def _weight_files(info: ModelInfo) -> list[Path]:
+def _weight_files(info: ModelInfo, files: Files) -> list[Path]:
     found: list[Path] = []
+    borrowed = dict[str, str](info.borrowed)
     for component in info.components:
-        found += _safe_files(info.path / component, f"{info.id}/{component}")
+        place, name = info.path / component, f"{info.id}/{component}"
+        if component in borrowed:
+            place, name = files[part_role(component)], borrowed[component]
+        found += [place] if place.is_file() else _safe_files(place, name)
     if info.enlarge is not None and not info.enlarge.file.endswith(".safetensors"):
         raise BadModel(
             f"{info.id}/{info.enlarge.file} is not a safetensors file, so it is not loaded",
-            hint="convert the upscaler to safetensors",
+            hint=CONVERT,
         )
     return found
 
@@ -197,7 +214,7 @@ def _safe_files(folder: Path, name: str) -> list[Path]:
     if pickles and not safe:
         raise BadModel(
             f"{name}/{pickles[0].name} is a pickle, which can run any code, so it is not loaded",
-            hint="convert the model to safetensors",
+            hint=CONVERT,
         )
     return safe
 

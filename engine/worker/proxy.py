@@ -8,7 +8,7 @@ each run (see `mintaka.engine.worker.stepping`).
 import copy
 import inspect
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mintaka.engine.worker import encoding, stepping
 from mintaka.engine.worker.forwards import Entry, Forward
+from mintaka.engine.worker.homes import Homes
 from mintaka.engine.worker.trees import PLAIN, Reading
 
 
@@ -49,14 +50,18 @@ CONTROLNET = Heavy(("__call__",), 1, Reading(scales=frozenset({"conditioning_sca
 
 
 def proxies(
-    pipeline: Any, variant: Hashable = None, prepare: Callable[[Any], None] = lambda module: None
+    pipeline: Any,
+    variant: Hashable = None,
+    prepare: Callable[[Any], None] = lambda module: None,
+    homes: Homes | None = None,
 ) -> dict[str, Any]:
     """A proxy for each heavy module of ``pipeline``; they keep nothing of a request, so one set serves all.
 
     ``prepare`` brings a module into the state ``variant``, right before it runs (`mintaka.engine.worker.adapters`).
+    ``homes`` says which of them are not on the pipeline's device.
     """
     return {
-        name: _proxy(module, heavy, variant, prepare)
+        name: _proxy(module, heavy, variant, prepare, homes)
         for name, heavy in HEAVY.items()
         if (module := getattr(pipeline, name, None)) is not None
     }
@@ -83,17 +88,23 @@ def _nothing() -> None:
 
 
 def _proxy(
-    module: Any, heavy: Heavy, variant: Hashable = None, prepare: Callable[[Any], None] = lambda module: None
+    module: Any,
+    heavy: Heavy,
+    variant: Hashable = None,
+    prepare: Callable[[Any], None] = lambda module: None,
+    homes: Homes | None = None,
 ) -> Any:
     ready = partial(prepare, module)
-    body: dict[str, Any] = {
-        method: _parking(Entry.of(module, method, heavy.reading, variant, ready), heavy) for method in heavy.methods
-    }
+    entries = {method: Entry.of(module, method, heavy.reading, variant, ready) for method in heavy.methods}
     for name, function in heavy.own.items():
         parameters = tuple(inspect.signature(function).parameters)[1:]
-        entry = Entry(module, name, partial(function, module), parameters, heavy.reading, variant, ready, merges=False)
-        body[name] = _parking(entry, heavy)
-    body["variant"] = variant
+        run = partial(function, module)
+        entries[name] = Entry(module, name, run, parameters, heavy.reading, variant, ready, merges=False)
+    body: dict[str, Any] = {"variant": variant}
+    for name, entry in entries.items():
+        body[name] = _parking(entry if homes is None else replace(entry, run=homes.run(module, entry.run)), heavy)
+    if homes is not None:
+        body |= homes.seen(module)
     body["to"] = lambda own, *args, **kwargs: own  # no request moves or casts weights that others use
     kind = type(module)
     proxy: Any = object.__new__(type(kind.__name__, (kind,), body))

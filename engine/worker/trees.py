@@ -13,8 +13,8 @@ Two calls can share a run when their trees have the same shape.
 """
 
 import hashlib
-from collections.abc import Hashable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -152,8 +152,26 @@ def _cut(value: Tree, rows: slice, total: int, has_lists: bool) -> Tree:
     return value
 
 
+def convert(value: Tree, change: Callable[[Tensor], Tensor]) -> Tree:
+    """``value`` with every tensor in it changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, Distribution):
+        return type(value)(change(value.parameters), deterministic=value.deterministic)
+    if isinstance(value, Mapping):
+        return type(value)(**{key: convert(each, change) for key, each in value.items()})
+    if isinstance(value, (list, tuple)):
+        return type(value)(convert(each, change) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: convert(getattr(value, each.name), change) for each in fields(value)})
+    return value
+
+
 _known_contents: MutableMapping[Tensor, bytes] = WeakIdKeyDictionary()
-"""By the tensor itself, since two tensors are equal number by number only. Positions and the like are made once in a request and given at every step."""
+"""By the tensor itself, since two tensors are equal number by number only.
+
+Positions and the like are made once in a request and given at every step.
+"""
 
 
 def _contents(tensor: Tensor) -> bytes:
