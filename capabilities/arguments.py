@@ -210,6 +210,7 @@ def field_type(field: FieldInfo) -> type:
     """The type of a field, without the ``None`` that stands for leaving it out."""
     annotation = field.annotation
     members = get_args(annotation) if get_origin(annotation) in (UnionType, Union) else (annotation,)
+    members = tuple(get_args(each)[0] if get_origin(each) is Annotated else each for each in members)
     members = tuple(get_origin(each) or each for each in members)
     return next(kind for kind in TYPES if kind in members)
 

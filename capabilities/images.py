@@ -2,7 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from mintaka.runtime.errors import ArityError
 from mintaka.runtime.records import Json
@@ -95,3 +98,14 @@ class ImageArgument:
         if isinstance(value, Mapping):
             value = value.get("asset", value.get("image"))
         return cls(value) if isinstance(value, Image | str) else None
+
+
+def _given(value: object) -> ImageArgument:
+    found = ImageArgument.of(value)
+    if found is None:
+        raise PydanticCustomError("image_type", "this is no picture")
+    return found
+
+
+ImageOption = Annotated[ImageArgument, PlainValidator(_given), WithJsonSchema({"type": ["object", "string"]})]
+"""The type of an option that is a picture."""

@@ -8,7 +8,7 @@ make becomes the caller's. An edit gives the same picture whenever it is made ag
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from mintaka.capabilities.arguments import Options, Signature, camel, option
 from mintaka.capabilities.failures import told
@@ -298,7 +298,7 @@ def image_methods(engine: "Engine", blobs: Blobs) -> ImageMethods:
 def plan(picture: Image, method: str, args: list[Value]) -> Planned:
     """What a call asks for. Raises HostFault, ArityError, TypeFault as calls of capabilities do."""
     declared = IMAGE.method(method)
-    planned: Planned = declared.function(None, picture, *declared.signature.bind(f"image.{method}", args))  # type: ignore[assignment]
+    planned = cast(Planned, declared.function(None, picture, *declared.signature.bind(f"image.{method}", args)))
     with told():
         edits.check(planned.operation, (picture.width, picture.height))
     return planned

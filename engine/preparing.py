@@ -185,6 +185,7 @@ def _edit(request: Edit, models: Models) -> Files:
 @prepare.register
 def _controlled(request: Controlled, models: Models) -> Files:
     files = dict(_drawing(request, models))
+    _check_init(request)
     if not 1 <= len(request.controls) <= MAX_CONTROLS:
         raise Unsupported(f"{len(request.controls)} controls are out of range; give 1 to {MAX_CONTROLS}")
     model = models.get(request.model)
@@ -201,6 +202,19 @@ def _controlled(request: Controlled, models: Models) -> Files:
             )
         files[controlnet_role(number)] = controlnet.path
     return files
+
+
+def _check_init(request: Controlled) -> None:
+    check_strength(request.init_strength)
+    _check_pixels("feather", request.feather)
+    if request.init_image is not None:
+        header = read_header(request.init_image)
+        if request.mask is not None:
+            _check_same("picture", (header.width, header.height), (request.width, request.height))
+    if request.mask is not None:
+        read_header(request.mask)
+        if request.init_image is None:
+            raise Unsupported("a mask says what of a picture is repainted, and there is none", hint="give init_image")
 
 
 @prepare.register

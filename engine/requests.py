@@ -184,11 +184,21 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controlled(Drawing):
-    """A picture to be made from words, steered by other pictures, which are brought to the size of the new one."""
+    """A picture to be made from words, steered by other pictures, which are brought to the size of the new one.
+
+    With ``init_image`` it is made of that picture as in `ImageToImage`, and with ``mask`` of a part of it as in
+    `Inpaint`; then ``width`` and ``height`` are those of the picture.
+    """
 
     method: ClassVar[str] = "controlled"
 
     controls: tuple[Control, ...]
+    init_image: bytes | None = None
+    mask: bytes | None = None
+    init_strength: float = 1.0
+    """How much of ``init_image`` is made anew, 0 to 1."""
+    feather: int = 0
+    """As in `Inpaint`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

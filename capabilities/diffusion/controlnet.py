@@ -1,11 +1,12 @@
 """The type ``controlnet.generate``: pictures from words, steered by other pictures."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar, cast
 
 from mintaka.capabilities.arguments import option, parse_options
-from mintaka.capabilities.diffusion.choosing import choose_size_over, find_model
+from mintaka.capabilities.diffusion.choosing import choose_size_over, find_model, within
 from mintaka.capabilities.diffusion.estimate import estimate
 from mintaka.capabilities.diffusion.matching import find_controlnet, fitting, steers, told_of
 from mintaka.capabilities.diffusion.offer import (
@@ -17,7 +18,7 @@ from mintaka.capabilities.diffusion.offer import (
     drawing_over,
     prompt_and_seed,
 )
-from mintaka.capabilities.diffusion.options import MIN_SIDE, DrawingOptions, DrawingRestrictions, Sized
+from mintaka.capabilities.diffusion.options import MIN_SIDE, STRENGTH, DrawingOptions, DrawingRestrictions, Sized
 from mintaka.capabilities.diffusion.preprocessing import Preprocessing, PreprocessingOptions
 from mintaka.capabilities.diffusion.request import Added, Wanted, complete
 from mintaka.capabilities.diffusion.steering import (
@@ -30,7 +31,7 @@ from mintaka.capabilities.diffusion.steering import (
 )
 from mintaka.capabilities.diffusion.studio import FAILURES, one_or_all
 from mintaka.capabilities.failures import told
-from mintaka.capabilities.images import Image, ImageArgument
+from mintaka.capabilities.images import Image, ImageArgument, ImageOption
 from mintaka.capabilities.order import Allowed, Json
 from mintaka.capabilities.registry import Effect, capability, method
 from mintaka.capabilities.restrictions import Restrictions, restriction
@@ -61,9 +62,64 @@ class ApplyOptions(DrawingOptions, Sized, Steering):
         help="More pictures that steer: each {:image :type :strength :start :end}, as the first.",
         phase=Phase.INPUT,
     )
+    init_image: ImageOption | None = option(
+        label="Picture to start from",
+        help="Draw over this picture; without, from nothing.",
+        phase=Phase.INPUT,
+    )
+    mask: ImageOption | None = option(
+        label="Mask",
+        help="White, or opaque where it is transparent anywhere: what of that picture is repainted; the rest stays.",
+        phase=Phase.INPUT,
+    )
+    denoise_strength: float | None = option(
+        label="Denoise strength",
+        help="How much of the picture that is started from is made anew: 0 keeps it, 1 draws it from nothing.",
+        ge=0,
+        le=1,
+        narrowed_by="strength",
+        soft=(0.2, 1),
+        phase=Phase.SAMPLING,
+    )
+    feather: int = option(
+        8,
+        label="Feather",
+        help="How far inside the mask the new fades into the old.",
+        unit="px",
+        ge=0,
+        le=512,
+        soft=(0, 64),
+        phase=Phase.OUTPUT,
+    )
 
 
 AS_USUAL = ApplyOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is drawn over: nothing, a picture, or the part of one that a mask marks."""
+
+    picture: Source | None = None
+    mask: Source | None = None
+    strength: float | None = None
+    feather: int = 0
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        """What the engine is asked."""
+        if self.picture is None:
+            return {}
+        masked = {} if self.mask is None else {"mask": self.mask.data, "feather": self.feather}
+        return {"init_image": self.picture.data, "init_strength": self.strength, **masked}
+
+    @property
+    def again(self) -> Mapping[str, Value]:
+        """The options that make the same again."""
+        if self.picture is None:
+            return {}
+        masked: dict[str, Value] = {} if self.mask is None else {"mask": self.mask.asset, "feather": self.feather}
+        return {"init_image": self.picture.asset, "denoise_strength": self.strength, **masked}
 
 
 class ControlOffer(DrawingOffer):
@@ -77,7 +133,8 @@ class ControlOffer(DrawingOffer):
 
     def own_defaults(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Mapping[str, Json]]:
         """What is drawn is of the size of the picture that steers."""
-        return {"ApplyOptions": {"width": None, "height": None}}
+        strength = within(STRENGTH, restrictions, "strength")
+        return {"ApplyOptions": {"width": None, "height": None, "denoise_strength": strength}}
 
     def examples(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Sequence[str]]:
         """A call of every method that can be made."""
@@ -171,8 +228,8 @@ class Steer(DrawingType):
         chosen = [
             self._control(use, model, source, each) for source, (_, each, _) in zip(sources, steered, strict=True)
         ]
-        drawn = (options.num_inference_steps or 1) * options.batch
-        size = choose_size_over(options.width, options.height, sources[0].size, use.restrictions, drawn=drawn)
+        start = await self._start(use, options)
+        size = self._size(use, options, start, sources[0])
         told_again = [
             {
                 **each.model_dump(exclude_none=True),
@@ -188,10 +245,49 @@ class Steer(DrawingType):
         added = Added(
             given=[sources[0].asset, prompt, told_again[0]["type"]],
             kind=Controlled,
-            own={"controls": tuple(chosen)},
-            options={"width": size[0], "height": size[1], **again, **({"controls": further} if further else {})},
+            own={"controls": tuple(chosen), **start.own},
+            options={
+                "width": size[0],
+                "height": size[1],
+                **again,
+                **({"controls": further} if further else {}),
+                **start.again,
+            },
+            strength=start.strength,
         )
         return complete(use, prompt, options, model, size, added)
+
+    async def _start(self, use: Use, options: ApplyOptions) -> Start:
+        """What is drawn over, where anything is."""
+        if options.init_image is None and options.mask is not None:
+            raise HostFault(
+                "`mask` says what of a picture is repainted, and there is none",
+                kind="invalid_params",
+                hint="give init_image too",
+                data={"option": "mask"},
+            )
+        if options.init_image is None:
+            return Start()
+        picture = await self.sources.read(use, options.init_image, "init_image")
+        mask = None if options.mask is None else await self.sources.read(use, options.mask, "mask")
+        usual = within(STRENGTH, use.restrictions, "strength")
+        strength = usual if options.denoise_strength is None else options.denoise_strength
+        return Start(picture, mask, strength, options.feather)
+
+    def _size(self, use: Use, options: ApplyOptions, start: Start, control: Source) -> tuple[int, int]:
+        """That of the picture drawn over, which a repainted one keeps; else that asked for, or the control's."""
+        over = start.picture or control
+        if start.mask is not None:
+            if (options.width or over.width, options.height or over.height) != over.size:
+                raise HostFault(
+                    f"a picture that is repainted keeps its size, {over.width} × {over.height}",
+                    kind="invalid_params",
+                    hint="leave out width and height",
+                    data={"option": "width"},
+                )
+            return over.size
+        drawn = (options.num_inference_steps or 1) * options.batch
+        return choose_size_over(options.width, options.height, over.size, use.restrictions, drawn=drawn)
 
     def _control(self, use: Use, model: ModelInfo, source: Source, steering: Steering) -> Control:
         kind = control_type(steering.type)

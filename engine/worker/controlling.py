@@ -4,6 +4,7 @@ A model of a small native size draws, and is steered, at that size. Lines of a l
 where it is reduced to that by averaging, so what is reduced keeps the brightest of what becomes one pixel.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,8 +15,8 @@ from PIL import Image
 from mintaka.engine import receipt, sizing
 from mintaka.engine.controls import LINES, ControlType, PreprocessOptions
 from mintaka.engine.models.families import Task
-from mintaka.engine.requests import Control, Controlled, Picture, Preprocess
-from mintaka.engine.worker import decoding, finishing, planning, preprocessing
+from mintaka.engine.requests import Control, Controlled, Fill, Picture, Preprocess
+from mintaka.engine.worker import calling, decoding, finishing, inpainting, planning, preprocessing
 from mintaka.engine.worker.loading import Loaded, LoadedControlNet
 from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
@@ -25,23 +26,51 @@ Size = tuple[int, int]
 
 @planning.plan.register
 def _controlled(request: Controlled, loaded: Loaded) -> Plan:
-    sizes = sizing.plan(loaded.info, request.width, request.height, whole=True)
+    unsteered = _unsteered(request, loaded)
     nets, controls = loaded.controlnets, request.controls
-    images = aside(partial(_control_pictures, controls, nets, sizes), Lane.FINISH)
+    images = aside(partial(_control_pictures, controls, nets, unsteered.sizes), Lane.FINISH)
     # One alone is given to the pipeline as it is: so the scale is a number, and runs of several requests can be one.
     alone = len(nets) == 1
     proxies = [each.proxy for each in nets]
     scales, starts, ends = ([getattr(each, name) for each in controls] for name in ("strength", "start", "end"))
-    return Plan(
-        Task.TEXT_TO_IMAGE,
-        sizes,
-        {
-            "image": images[0] if alone else images,
+    # Where ``image`` is the picture that is drawn over, and in some families always, the control has a name of its own.
+    name = "control_image" if "control_image" in calling.taken(loaded.pipeline(unsteered.task)) else "image"
+    return replace(
+        unsteered,
+        arguments={
+            **unsteered.arguments,
+            name: images[0] if alone else images,
             "controlnet_conditioning_scale": float(scales[0]) if alone else [float(each) for each in scales],
             "control_guidance_start": starts[0] if alone else starts,
             "control_guidance_end": ends[0] if alone else ends,
         },
         modules={"controlnet": proxies[0] if alone else MultiControlNetModel(proxies)},
+    )
+
+
+def _unsteered(request: Controlled, loaded: Loaded) -> Plan:
+    """The same without what steers it: from words alone, over a picture, or in a part of one."""
+    if request.init_image is None:
+        sizes = sizing.plan(loaded.info, request.width, request.height, whole=True)
+        return Plan(Task.TEXT_TO_IMAGE, sizes)
+    if request.mask is None:
+        return planning.over(request, loaded, request.init_image, request.init_strength)
+    return aside(partial(_repainted, request, loaded, request.init_image, request.mask), Lane.FINISH)
+
+
+def _repainted(request: Controlled, loaded: Loaded, image: bytes, marks: bytes) -> Plan:
+    picture = decoding.decode(image)
+    mask, notes = inpainting.read_mask(marks, picture.size)
+    return inpainting.repainting(
+        request,
+        loaded,
+        picture=picture,
+        mask=mask,
+        box=(0, 0, *picture.size),
+        feather=request.feather,
+        fill=Fill.ORIGINAL,
+        strength=request.init_strength,
+        notes=notes,
     )
 
 

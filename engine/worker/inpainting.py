@@ -45,9 +45,9 @@ def _outpaint(request: Outpaint, loaded: Loaded) -> Plan:
 
 def _plan_inpaint(request: Inpaint, loaded: Loaded) -> Plan:
     picture = decoding.decode(request.image)
-    mask, notes = _mask(request.mask, picture.size)
+    mask, notes = read_mask(request.mask, picture.size)
     box = _around(mask, request.padding) if request.only_masked else (0, 0, *picture.size)
-    return _plan(
+    return repainting(
         request,
         loaded,
         picture=picture,
@@ -78,7 +78,7 @@ def _plan_outpaint(request: Outpaint, loaded: Loaded) -> Plan:
     beyond = np.ones(size[::-1], np.float32)
     beyond[request.top : request.top + old.height, request.left : request.left + old.width] = 0
     filled = _spread(decoding.on_paper(picture), beyond)
-    return _plan(
+    return repainting(
         request,
         loaded,
         picture=picture,
@@ -92,7 +92,7 @@ def _plan_outpaint(request: Outpaint, loaded: Loaded) -> Plan:
     )
 
 
-def _plan(
+def repainting(
     request: Drawing,
     loaded: Loaded,
     *,
@@ -149,7 +149,8 @@ def faded(mask: Weights, feather: int) -> Weights:
     return share
 
 
-def _mask(data: bytes, size: tuple[int, int]) -> tuple[Weights, tuple[str, ...]]:
+def read_mask(data: bytes, size: tuple[int, int]) -> tuple[Weights, tuple[str, ...]]:
+    """What of a picture of ``size`` the mask in ``data`` marks, and notes. Raises BadImage where that is nothing."""
     mask = decoding.as_mask(decoding.decode(data))
     notes: tuple[str, ...] = ()
     if mask.size != size:

@@ -55,13 +55,18 @@ def _text_to_image(request: TextToImage, loaded: Loaded) -> Plan:
 
 @plan.register
 def _image_to_image(request: ImageToImage, loaded: Loaded) -> Plan:
+    return over(request, loaded, request.image, request.strength)
+
+
+def over(request: Drawing, loaded: Loaded, picture: bytes, asked: float) -> Plan:
+    """How ``request`` is drawn over ``picture``, of which as much is made anew as is ``asked``. Raises BadImage."""
     sizes = sizing.plan(loaded.info, request.width, request.height, whole=True)
-    image = aside(partial(_base, request.image, sizes), Lane.FINISH)
+    image = aside(partial(_base, picture, sizes), Lane.FINISH)
     return Plan(
         Task.IMAGE_TO_IMAGE,
         sizes,
-        {"image": image, "strength": strength(request.steps, request.strength)},
-        notes=strength_notes(request.steps, request.strength),
+        {"image": image, "strength": strength(request.steps, asked)},
+        notes=strength_notes(request.steps, asked),
     )
 
 

@@ -1,5 +1,6 @@
 """The type ``controlnet.generate``: what its methods ask of the engine, and what they refuse."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,28 @@ async def test_every_example_runs_as_it_stands(world: Any, steer: Any) -> None:
     for each in told["methods"]:
         for example in each["examples"]:
             assert await run(world, example, cap) is not None
+
+
+async def test_what_is_drawn_over_a_picture_is_asked_for_and_paid_by_its_share(world: Any, steer: Any) -> None:
+    said = {"init_image": picture(), "denoise_strength": 0.5, "num_inference_steps": 4, "seed": 3}
+    image = await steer.call(world.run(), "apply", [picture(), "a red heart", "canny", said])
+    asked = world.engine.asked[-1]
+    assert (asked.init_image, asked.mask, asked.init_strength) == (base64.b64decode(picture()), None, 0.5)
+    assert (asked.width, asked.height) == (48, 32)
+    again = image.made_with["args"][-1]
+    assert (len(again["init_image"]), again["denoise_strength"]) == (64, 0.5)
+    narrow = world.narrow(steer, {"strength": [0, 0.3]})
+    assert (await refused(world, narrow, "apply", picture(), "a", "canny", said)).data["restriction"] == "strength"
+    usual = {"initImage": picture(), "mask": picture()}
+    await narrow.call(world.run(), "apply", [picture(), "a red heart", "canny", usual])
+    asked = world.engine.asked[-1]
+    assert (asked.mask, asked.feather, asked.init_strength) == (base64.b64decode(picture()), 8, 0.3)
+
+
+async def test_a_mask_needs_a_picture_which_keeps_its_size(world: Any, steer: Any) -> None:
+    alone = await refused(world, steer, "apply", picture(), "a", "canny", {"mask": picture()})
+    assert (alone.kind, alone.data) == ("invalid_params", {"option": "mask"})
+    sized = {"mask": picture(), "init_image": picture(), "width": 64}
+    assert "keeps its size, 48 × 32" in (await refused(world, steer, "apply", picture(), "a", "canny", sized)).message
+    with pytest.raises(TypeFault, match="option `init_image`"):
+        await steer.call(world.run(), "apply", [picture(), "a", "canny", {"init_image": 5}])

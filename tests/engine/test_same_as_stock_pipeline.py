@@ -12,9 +12,10 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from mintaka.engine.requests import Fill, ImageToImage, Inpaint, Request, TextToImage
+from mintaka.engine.requests import Control, Controlled, Fill, ImageToImage, Inpaint, Request, TextToImage
 from mintaka.engine.supervisor import Engine
 from tests.engine.conftest import png
+from tests.engine.test_steering_by_pictures import lines
 
 MASK = np.zeros((64, 64), np.uint8)
 MASK[16:48, 8:40] = 255
@@ -62,6 +63,25 @@ for name, kind, options in [
         pipeline.scheduler = getattr(diffusers, kind).from_config(config, **options)
         pictures[f"{kind_of} {name}"] = draw(
             pipeline, image=image, mask_image=mask, strength=0.6, width=64, height=64)
+
+edges, nameless = (diffusers.ControlNetModel.from_pretrained(each, dtype=torch.float32) for each in sys.argv[6:8])
+control, other = Image.open(sys.argv[8]), image
+one = {"controlnet_conditioning_scale": 0.8, "control_guidance_start": 0.2, "control_guidance_end": 0.8}
+two = {"controlnet_conditioning_scale": [0.8, 0.5], "control_guidance_start": [0.0, 0.4],
+       "control_guidance_end": [0.7, 1.0]}
+parts = {**base.components, "requires_safety_checker": False}
+for name, kind, nets, arguments in [
+    ("one", "", edges, {"image": control, "width": 64, "height": 64, **one}),
+    ("two", "", [edges, nameless], {"image": [control, other], "width": 64, "height": 64, **two}),
+    ("over", "Img2Img", edges, {"image": image, "control_image": control, "strength": 0.6, **one}),
+    ("both", "Img2Img", [edges, nameless], {"image": image, "control_image": [control, other], "strength": 0.6, **two}),
+    ("part", "Inpaint", edges, {"image": image, "mask_image": mask, "control_image": control, "strength": 0.6,
+                                "width": 64, "height": 64, **one}),
+]:
+    parts["scheduler"] = diffusers.DDIMScheduler.from_config(config)
+    pipeline = getattr(diffusers, f"StableDiffusionControlNet{kind}Pipeline")(**parts, controlnet=nets)
+    pipeline.set_progress_bar_config(disable=True)
+    pictures[f"steered {name}"] = draw(pipeline, **arguments)
 np.savez(sys.argv[3], **pictures)
 """
 
@@ -74,7 +94,9 @@ async def stock(
     folder = tmp_path_factory.mktemp("stock")
     (folder / "photograph.png").write_bytes(photograph)
     (folder / "mask.png").write_bytes(png(MASK))
+    (folder / "lines.png").write_bytes(lines())
     files = [folder / "photograph.png", folder / "stock.npz", model_folders / "nine", folder / "mask.png"]
+    files += [model_folders / "edges", model_folders / "nameless", folder / "lines.png"]
     arguments = [model_folders / "tiny", *files]
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", STOCK, *arguments], check=True, capture_output=True)
     with np.load(folder / "stock.npz") as pictures:
@@ -95,8 +117,9 @@ async def test_pictures_of_requests_run_together_equal_those_of_stock_pipelines_
         model = "nine" if kind == "nine" else "tiny"
         return ask(Inpaint, **shared, model=model, mask=png(MASK), **WHOLE)
 
-    drawn = await asyncio.gather(*(engine.run(request(name), lambda step: None) for name in stock))
-    for name, [picture] in zip(stock, drawn, strict=True):
+    names = [name for name in stock if not name.startswith("steered")]
+    drawn = await asyncio.gather(*(engine.run(request(name), lambda step: None) for name in names))
+    for name, [picture] in zip(names, drawn, strict=True):
         mine = np.asarray(Image.open(io.BytesIO(picture.data)))
         if name.startswith(("part", "nine")):  # what the mask leaves out is the picture's own
             original = np.asarray(Image.open(io.BytesIO(photograph)))
@@ -108,3 +131,38 @@ async def test_pictures_of_requests_run_together_equal_those_of_stock_pipelines_
     # The comparison can fail: schedulers and pipelines differ from one another by far more.
     assert np.abs(stock["text ddim"].astype(int) - stock["text euler_a"]).max() > 20
     assert np.abs(stock["image ddim"].astype(int) - stock["text ddim"]).max() > 20
+
+
+async def test_pictures_that_others_steer_equal_those_of_stock_pipelines_run_alone(
+    engine: Engine, ask: Callable[..., Controlled], photograph: bytes, stock: Mapping[str, np.ndarray]
+) -> None:
+    shared = {"negative_prompt": "blue", "steps": 4, "guidance_scale": 3.0, "seed": 11, "scheduler": "ddim"}
+    one = (Control(controlnet="edges", image=lines(), strength=0.8, start=0.2, end=0.8),)
+    two = (
+        Control(controlnet="edges", image=lines(), strength=0.8, end=0.7),
+        Control(controlnet="nameless", image=photograph, strength=0.5, start=0.4),
+    )
+    over = {"init_image": photograph, "init_strength": 0.6}
+    requests = {
+        "one": ask(Controlled, **shared, controls=one),
+        "two": ask(Controlled, **shared, controls=two),
+        "over": ask(Controlled, **shared, controls=one, **over),
+        "both": ask(Controlled, **shared, controls=two, **over),
+        "part": ask(Controlled, **shared, controls=one, **over, mask=png(MASK)),
+    }
+    # Staggered, so that they share runs at different steps of each.
+    running = []
+    for request in requests.values():
+        running.append(asyncio.ensure_future(engine.run(request, lambda step: None)))
+        await asyncio.sleep(0)
+    drawn = await asyncio.gather(*running)
+    original = np.asarray(Image.open(io.BytesIO(photograph)))
+    for name, [picture] in zip(requests, drawn, strict=True):
+        mine, theirs = np.asarray(Image.open(io.BytesIO(picture.data))), stock[f"steered {name}"]
+        if name == "part":
+            assert np.array_equal(mine[MASK == 0], original[MASK == 0])
+            mine, theirs = mine[MASK > 0], theirs[MASK > 0]
+        assert np.abs(mine.astype(int) - theirs).max() <= 1, name
+    # The comparison can fail.
+    assert np.abs(stock["steered one"].astype(int) - stock["text ddim"]).max() > 20
+    assert np.abs(stock["steered both"].astype(int) - stock["steered over"]).max() > 20

@@ -102,7 +102,7 @@ async def test_what_is_made_of_a_picture_first_steers_as_it_does_when_made_apart
     apart, at_once = await drawn(
         engine, controlled({"image": edges.data}), controlled({"image": photograph, "preprocess": ControlType.CANNY})
     )
-    assert np.array_equal(apart, at_once)
+    assert np.abs(apart - at_once).max() <= 1  # they shared runs, which take sums in another order
 
 
 def preprocess(image: bytes, kind: ControlType, side: int = 64, **options: Any) -> Preprocess:
@@ -165,6 +165,15 @@ async def test_a_control_out_of_range_is_refused(
 ) -> None:
     with pytest.raises(Unsupported, match=why):
         await engine.run(controlled(change), unseen)
+
+
+async def test_a_mask_without_a_picture_and_one_of_another_size_are_refused(
+    engine: Engine, controlled: Ask, photograph: bytes
+) -> None:
+    with pytest.raises(Unsupported, match="a mask says what of a picture is repainted, and there is none"):
+        await engine.run(controlled(mask=lines()), unseen)
+    with pytest.raises(Unsupported, match="the picture is 64 × 64, and 96 × 64 was asked for"):
+        await engine.run(controlled(init_image=photograph, mask=lines(), width=96), unseen)
 
 
 async def test_bad_pictures_and_unknown_controlnets_are_refused(engine: Engine, controlled: Ask) -> None:
