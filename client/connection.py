@@ -85,18 +85,25 @@ class Connection:
         request = self._request(script, args, params, budget)
         if on_event is None:
             return await self.call("execute_script", request)
-        job = await self.start(script, args=args, params=params, budget=budget)
+        return await self.follow(await self.start(script, args=args, params=params, budget=budget), on_event)
+
+    async def follow(self, job: str, on_event: OnEvent) -> object:
+        """What a job gives, with every event of it passed on; cancelling the caller cancels the job."""
         try:
-            async for event in self.events(job):
-                on_event(event)
-                if event.kind == "failed":
-                    raise RemoteError.from_json(event.data.get("error"))
-                if event.kind == "done":
-                    return event.data.get("result")
+            return await self.watch(job, on_event)
         except asyncio.CancelledError:
             with contextlib.suppress(ClientError):
                 await asyncio.shield(self.cancel(job))
             raise
+
+    async def watch(self, job: str, on_event: OnEvent) -> object:
+        """What a job gives, with every event of it passed on; the job goes on whatever happens to the caller."""
+        async for event in self.events(job):
+            on_event(event)
+            if event.kind == "failed":
+                raise RemoteError.from_json(event.data.get("error"))
+            if event.kind == "done":
+                return event.data.get("result")
         raise ConnectionLost("The server closed the connection before the script was done.")
 
     async def start(
@@ -117,10 +124,41 @@ class Connection:
         request = {**self._request(script, args, params, budget), "mode": "job", "priority": priority}
         if idempotency_key is not None:
             request["idempotency_key"] = idempotency_key
+        return await self._start("execute_script", request)
+
+    async def call_endpoint(
+        self,
+        name: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        on_event: OnEvent | None = None,
+    ) -> object:
+        """Call an endpoint, ``name`` or ``owner/name``, and give its value; as `run`."""
+        if on_event is None:
+            return await self.call("endpoints.call", _call_of(name, arguments, version, idempotency_key))
+        job = await self.start_endpoint(name, arguments, version=version, idempotency_key=idempotency_key)
+        return await self.follow(job, on_event)
+
+    async def start_endpoint(
+        self,
+        name: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Call an endpoint as a job, whose id this gives; as `start`."""
+        return await self._start(
+            "endpoints.call", {**_call_of(name, arguments, version, idempotency_key), "mode": "job"}
+        )
+
+    async def _start(self, method: str, request: Mapping[str, object]) -> str:
         id = next(self._ids)
         self._starting.add(id)
         try:
-            job = _job_of(await self._call(id, "execute_script", request))
+            job = _job_of(await self._call(id, method, request))
         finally:
             self._starting.discard(id)
         if job is None:
@@ -244,3 +282,10 @@ class Connection:
 def _job_of(answer: object) -> str | None:
     job = answer.get("job") if isinstance(answer, dict) else None
     return job if isinstance(job, str) else None
+
+
+def _call_of(
+    name: str, arguments: Mapping[str, object] | None, version: int | None, key: str | None
+) -> dict[str, object]:
+    call: dict[str, object] = {"name": name, "arguments": arguments or {}, "version": version}
+    return call if key is None else {**call, "idempotency_key": key}

@@ -29,7 +29,7 @@ from mintaka.server.jobs import Jobs
 from mintaka.server.methods import Nothing, Params, rpc_method
 from mintaka.server.powers import ServerPowers
 from mintaka.server.script_methods import BudgetParams, ScriptParams
-from mintaka.server.scripts import Scripts
+from mintaka.server.scripts import Scripts, Source
 from mintaka.server.wire import HANDLE, Wire, capability
 from mintaka.storage.jobs import JobState, SavedJob
 
@@ -162,7 +162,8 @@ class EndpointMethods:
         endpoint = self._space.get(newest.owner, newest.name, params.version)
         if endpoint.owner != session.principal:
             return Reply(self._told(endpoint))
-        source = self._scripts.text(self._scripts.read_kept(endpoint.program))
+        script = self._scripts.read_kept(endpoint.program)
+        source = script if isinstance(script, Source) else self._scripts.text(script)
         granted = [self._granted(session.handles, session.principal, id) for id in endpoint.grant]
         return Reply({**self._told(endpoint), "source": source, "grant": granted})
 

@@ -4,16 +4,21 @@ import sys
 
 import typer
 
+from mintaka.server.command.assets import assets_app
+from mintaka.server.command.call import call
 from mintaka.server.command.caps import caps_app
 from mintaka.server.command.check import check
 from mintaka.server.command.doctor import doctor
+from mintaka.server.command.endpoints import endpoints_app
 from mintaka.server.command.faults import CommandFault
 from mintaka.server.command.fmt import fmt
+from mintaka.server.command.jobs import jobs_app
 from mintaka.server.command.models import models_app
 from mintaka.server.command.ops import ops
 from mintaka.server.command.repl import repl
 from mintaka.server.command.run import run
 from mintaka.server.command.serve import serve
+from mintaka.server.command.token import token_app
 from mintaka.server.command.users import users_app
 from mintaka.server.command.version import version
 
@@ -28,9 +33,10 @@ app = typer.Typer(
 )
 for command in (serve, run, repl, check, fmt, ops, doctor, version):
     app.command()(command)
-app.add_typer(models_app)
-app.add_typer(caps_app)
-app.add_typer(users_app)
+# What follows the name is read by the endpoint's own form.
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)(call)
+for group in (endpoints_app, jobs_app, assets_app, models_app, caps_app, users_app, token_app):
+    app.add_typer(group)
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 """``mintaka caps``: what you hold, what others hold of it, and how to hand on less and take it back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from mintaka.server.command.faults import CommandFault
+from mintaka.server.command.options import AsJson, Data, Token, Url, ttl
 
 if TYPE_CHECKING:
     from mintaka.client import Connection
@@ -16,13 +16,7 @@ caps_app = typer.Typer(
     name="caps", help="The capabilities you hold, and what others hold of them.", no_args_is_help=True
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Url = Annotated[str | None, typer.Option(help="Address of a server, like ws://127.0.0.1:8321.")]
-Token = Annotated[str | None, typer.Option(help="Token for --url.", envvar="MINTAKA_TOKEN")]
-Data = Annotated[Path | None, typer.Option(help="Data folder of the server.")]
 Which = Annotated[str, typer.Argument(help="Its label, its id, or the beginning of its id.")]
-
-_SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
 def _types(incomplete: str) -> list[str]:
@@ -60,6 +54,9 @@ def share(
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
     max_size: Annotated[int | None, typer.Option(min=1, help="Largest width and height in pixels.")] = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Most denoising steps.")] = None,
+    endpoint: Annotated[
+        list[str] | None, typer.Option(help="Of endpoint.call: only this endpoint; may be repeated.")
+    ] = None,
     restrict: Annotated[
         list[str] | None,
         typer.Option(help="Another restriction, as name=JSON; may be repeated. `mintaka ops TYPE` lists them."),
@@ -91,6 +88,7 @@ def share(
         **({"allowed_models": model} if model else {}),
         **({"max_width": max_size, "max_height": max_size} if max_size else {}),
         **({"max_steps": max_steps} if max_steps else {}),
+        **({"endpoints": endpoint} if endpoint else {}),
         **dict(_restriction(each) for each in restrict or ()),
     }
     given = {"compute": compute, "uses": uses, "concurrent": concurrent}
@@ -101,12 +99,12 @@ def share(
     if label is not None:
         params["label"] = label
     if expires is not None:
-        params["ttl_s"] = _ttl(expires)
+        params["ttl_s"] = ttl(expires)
 
     async def work(reached: "Reached") -> dict[str, Any]:
         listed = await _listed(reached.connection)
-        chosen = _chosen([each for each in listed if each["holder"] == reached.connection.principal], which)
-        params["cap"] = chosen["cap"]
+        found = chosen([each for each in listed if each["holder"] == reached.connection.principal], which)
+        params["cap"] = found["cap"]
         if to is not None:
             await reached.connection.call("capabilities.share", {**params, "to": to})
             return {"to": to}
@@ -127,8 +125,8 @@ def revoke(which: Which, url: Url = None, token: Token = None, data: Data = None
     from mintaka.server.command.reach import speak
 
     async def work(reached: "Reached") -> int:
-        chosen = _chosen(await _listed(reached.connection), which)
-        answer: Any = await reached.connection.call("capabilities.revoke", {"cap": chosen["cap"]})
+        found = chosen(await _listed(reached.connection), which)
+        answer: Any = await reached.connection.call("capabilities.revoke", {"cap": found["cap"]})
         return int(answer["revoked"])
 
     ended = speak(work, data, url, token)
@@ -195,7 +193,7 @@ async def _listed(connection: "Connection") -> list[dict[str, Any]]:
     return list(listed)
 
 
-def _chosen(listed: Sequence[dict[str, Any]], which: str) -> dict[str, Any]:
+def chosen(listed: Sequence[dict[str, Any]], which: str) -> dict[str, Any]:
     """The capability somebody means: by label or id, else the first root of that type. Raises `CommandFault`."""
     named = [each for each in listed if each["label"] == which or each["id"] == which]
     named = named or [each for each in listed if which.startswith("c_") and each["id"].startswith(which)]
@@ -215,16 +213,6 @@ def _restriction(text: str) -> tuple[str, object]:
         return name, json.loads(value if equals else "")
     except ValueError:
         raise CommandFault(f"--restrict {text}: write it as name=JSON, like seed=[0,99] or no_preview=true") from None
-
-
-def _ttl(text: str) -> float:
-    try:
-        seconds = float(text[:-1]) * _SECONDS[text[-1:]]
-    except (ValueError, KeyError):
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise CommandFault(f"--expires {text}: write it as a number with m, h, d or w behind it, like 7d.")
-    return seconds
 
 
 def _tree(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -5,10 +5,10 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mintaka.client import ClientError, Connection, RemoteError, connect
 from mintaka.server.command.faults import CommandFault
@@ -66,6 +66,17 @@ def speak(
             raise CommandFault(str(error)) from None
 
     return asyncio.run(reached())
+
+
+def ask(
+    method: str, params: Mapping[str, object], data: Path | None, url: str | None = None, token: str | None = None
+) -> Any:
+    """What a method of the server that `reach` finds answers; as `speak`."""
+
+    async def work(reached: Reached) -> Any:
+        return await reached.connection.call(method, params)
+
+    return speak(work, data, url, token)
 
 
 @contextlib.asynccontextmanager

@@ -46,9 +46,9 @@ def test_a_user_redeems_a_link_and_holds_what_it_gives(server):
     assert mintaka("caps", "redeem", link.strip(), *as_eli).stdout == "You hold a diffusers.generate.\n"
     assert "held by eli" in mintaka("caps", "list", *as_eli).stdout
     assert "eli" in mintaka("users", "list", *here).stdout
-    listed = json.loads(mintaka("users", "tokens", "--json", *here).stdout)
+    listed = json.loads(mintaka("token", "list", "--json", *here).stdout)
     [known] = [each for each in listed if each["principal"] == "eli"]
-    assert mintaka("users", "revoke", known["id"], *here).returncode == 0
+    assert mintaka("token", "revoke", known["id"], *here).returncode == 0
     assert mintaka("caps", "list", *as_eli).returncode == 1
 
 
