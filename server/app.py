@@ -28,7 +28,10 @@ from mintaka.server.api.api import Api
 from mintaka.server.api.asset_routes import AssetRoutes
 from mintaka.server.api.capability_routes import CapabilityRoutes
 from mintaka.server.api.job_routes import JobRoutes
+from mintaka.server.api.openai_routes import OpenAIRoutes
+from mintaka.server.api.openai_shapes import OPENAI
 from mintaka.server.api.operations import REST
+from mintaka.server.api.waiting import Waiting
 from mintaka.server.asset_methods import AssetMethods
 from mintaka.server.assets import Assets
 from mintaka.server.capability_methods import CapabilityMethods
@@ -184,15 +187,19 @@ class Application:
             welcome=session_methods.welcome,
         )
 
-        # The same over HTTP.
+        # The same over HTTP, and in the shapes that other programs' clients know.
         self._job_routes = JobRoutes(job_methods, script_methods, self._sessions, settings.limits)
+        self._waiting = Waiting(script_methods, self._jobs, self._runs, self._sessions, self._kernel)
+        workbench = Pictures(self._engine.decoded)
+        own = (*settings.origins, *origins)
         api = Api(
             (
                 self._job_routes,
-                AssetRoutes(asset_methods, assets, Pictures(self._engine.decoded)),
+                AssetRoutes(asset_methods, assets, workbench),
                 CapabilityRoutes(capability_methods),
+                OpenAIRoutes(self._waiting, assets, workbench, capability_methods, powers.clock, own),
             ),
-            (REST,),
+            (REST, OPENAI),
             tokens,
             self._guests,
             self._kernel,
@@ -240,6 +247,7 @@ class Application:
         """Stop every job, to be gone on with by the next server, and end the worker."""
         self._watching.cancel()
         self._job_routes.close()
+        self._waiting.close()
         await self._errands.stop()
         await self._jobs.stop()
         await self._engine.close()

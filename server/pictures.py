@@ -48,6 +48,20 @@ class Pictures:
 
         return await self.work(data, make)
 
+    async def transparent_as_mask(self, data: bytes) -> bytes | None:
+        """What is transparent in a picture as a mask, white where it is; None where nothing is. Raises BadImage."""
+
+        def make(picture: Image.Image) -> bytes | None:
+            if picture.mode != "RGBA":
+                return None
+            return written(picture.getchannel("A").point(lambda alpha: 255 - alpha), "PNG")
+
+        return await self.work(data, make)
+
+    async def encoded(self, data: bytes, format: str, quality: int) -> bytes:
+        """A picture in another format, ``JPEG`` or ``WEBP``, with a quality of 1 to 100. Raises BadImage."""
+        return await self.work(data, lambda picture: written(picture.convert("RGB"), format, quality))
+
     async def work(self, data: bytes, make: Callable[[Image.Image], Made]) -> Made:
         """What ``make`` makes, in a thread, of the decoded picture, RGB or RGBA. Raises BadImage."""
 
@@ -59,8 +73,8 @@ class Pictures:
             return await asyncio.to_thread(opened, pixels)
 
 
-def written(picture: Image.Image, format: str) -> bytes:
-    """A picture encoded as ``PNG`` or ``WEBP``."""
+def written(picture: Image.Image, format: str, quality: int = 80) -> bytes:
+    """A picture encoded as ``PNG``, ``JPEG`` or ``WEBP``."""
     file = io.BytesIO()
-    picture.save(file, format)
+    picture.save(file, format, quality=quality)
     return file.getvalue()

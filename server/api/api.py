@@ -17,6 +17,7 @@ from mintaka.server.api.document import Described, docs_page, document
 from mintaka.server.api.operations import Call, Face, Operation, operations
 from mintaka.server.api.style import STYLE
 from mintaka.server.api.visit import Visit
+from mintaka.server.api.waiting import JobFailed
 from mintaka.server.assets import bearer_token
 from mintaka.server.connection import Caller
 from mintaka.server.errors import Fault, Kind
@@ -91,6 +92,8 @@ class Api:
             return await self._admitted(operation, request, signed)
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED)
+        except JobFailed as failed:
+            return operation.face.refusal(failed.told)
         except Exception as error:  # this is where everything that an operation raises becomes an answer
             return operation.face.refusal(self._faults.tell(error))
 
@@ -123,7 +126,7 @@ class Api:
         body, data = None, b""
         if operation.body is not None:
             given = media_type(request)
-            if given not in (*operation.takes, *JSON_TYPES):
+            if given not in operation.takes and not (given == "" and JSON_TYPES[0] in operation.takes):
                 raise Fault(
                     Kind.INVALID_REQUEST,
                     f"This takes {' or '.join(operation.takes)}, not “{given[:100]}”. Set Content-Type.",

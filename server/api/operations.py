@@ -9,7 +9,7 @@ The models of its query and its body are its schema, as those of its answer are.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from inspect import getdoc
 from typing import Any, TypeVar
 
@@ -61,7 +61,7 @@ class Face:
     status: Callable[[Mapping[str, object]], int] = status_of
     basic: bool = False
     """Whether a token may come as the password of Basic authentication."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Callable[[Mapping[str, object], int], Mapping[str, str]] = headers_of
     """What its errors carry."""
 
     def refusal(
@@ -69,7 +69,7 @@ class Face:
     ) -> Response:
         """An error as it is answered."""
         status = self.status(told) if status is None else status
-        more = {**headers_of(told, status), **self.headers, **(headers or {})}
+        more = {**self.headers(told, status), **(headers or {})}
         return JSONResponse(self.told(told, status), status, more)
 
 
