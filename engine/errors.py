@@ -42,6 +42,15 @@ class OutOfDeviceMemory(EngineError):
     kind = "out_of_memory"
 
 
+class DoesNotFit(OutOfDeviceMemory):
+    """One run of a model needs more memory than there is, whatever was done to make room."""
+
+    def __init__(self, message: str, *, hint: str | None = None, share: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.share = share
+        """What would fit, as a share of the pixels that were asked for; ``None`` where nothing is known."""
+
+
 class DeadlineExceeded(EngineError):
     """The request's own time limit passed."""
 

@@ -15,6 +15,7 @@ from mintaka.engine.worker.failures import as_engine_error
 from mintaka.engine.worker.link import Link
 from mintaka.engine.worker.loading import Shelf
 from mintaka.engine.worker.methods import run
+from mintaka.engine.worker.scarcity import Scarcity
 from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, aside
 
 
@@ -30,7 +31,7 @@ class Desk:
         transformers.utils.logging.disable_progress_bar()
         self._link = link
         self._shelf = Shelf(start.device, start.keep_bytes)
-        self._loop = SteppingLoop()
+        self._loop = SteppingLoop(scarcity=Scarcity(self._shelf.let_go))
 
     def run(self) -> None:
         """Do what was asked, for as long as the process lives."""
@@ -62,7 +63,7 @@ class Desk:
             elif isinstance(error, Cancelled):
                 self._link.send({"kind": "cancelled", "id": number})
             elif error is not None:
-                self._link.send(messages.failed_message(number, as_engine_error(error)))
+                self._link.send(messages.failed_message(number, as_engine_error(error, request)))
 
         deadline = None if request.deadline_s is None else time.monotonic() + request.deadline_s
         work = partial(run, request, files, self._shelf, on_step)

@@ -13,7 +13,7 @@ from mintaka.engine.messages import Files, controlnet_role
 from mintaka.engine.requests import Controlled, Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
-from mintaka.engine.worker import calling, conditioning, finishing, planning, preview, proxy
+from mintaka.engine.worker import calling, conditioning, finishing, planning, preview, proxy, stepping
 from mintaka.engine.worker.loading import Loaded, Shelf
 from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
@@ -62,6 +62,7 @@ def _draw(request: Drawing, loaded: Loaded, modules: Mapping[str, Any], on_step:
     )
     notes += calling.left_out(pipeline, request, arguments)
     images = pipeline(**arguments).images
+    notes += stepping.notes()
     label = chosen.label if chosen is not None else type(scheduler).__name__
     return aside(partial(_finish, request, loaded, label, planned, notes, images), Lane.FINISH)
 

@@ -100,6 +100,23 @@ class Forward:
         size = first.shape[1:] if isinstance(first, Tensor) else first[0].shape
         return id(self.entry.module), self.entry.name, size
 
+    @property
+    def size(self) -> int:
+        """How much one row of it is: numbers in its first leaf."""
+        first = self.leaves[0]
+        numbers = first.numel() if isinstance(first, Tensor) else sum(each.numel() for each in first)
+        return int(numbers // self.rows)
+
+    def halves(self) -> "tuple[Forward, Forward]":
+        """Its rows in two forwards, which are run for this call only; it has two at least."""
+        first, second = (self._part(rows) for rows in (slice(0, self.rows // 2), slice(self.rows // 2, self.rows)))
+        return first, second
+
+    def _part(self, rows: slice) -> "Forward":
+        leaves = tuple(leaf[rows] for leaf in self.leaves)
+        arguments = {name: fill(tree, leaves) for name, tree in self.tree.items()}
+        return replace(self, args=(), kwargs=arguments, rows=rows.stop - rows.start, leaves=leaves)
+
     def alone(self) -> Any:
         """Run it for this call only."""
         self.entry.prepare()

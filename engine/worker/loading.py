@@ -1,6 +1,7 @@
 """From a model's folder to a pipeline in memory."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,7 @@ class Shelf:
         self._loaded: OrderedDict[frozenset[Path], Loaded | LoadedControlNet] = OrderedDict()
         """By the folders and files they are made of."""
         self._ids: tuple[str, ...] = ()
+        self._changing = threading.Lock()
 
     def get(self, files: Files, name: str) -> Loaded:
         """The model in ``files``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
@@ -112,17 +114,36 @@ class Shelf:
         """Ids of the models kept, the most recently used last. Any thread may ask."""
         return self._ids
 
+    def let_go(self, module: Any) -> bool:
+        """Forget all models but the one that ``module`` is part of, so that memory comes free; whether there were any.
+
+        Any thread may ask. What a request draws with stays until that ends.
+        """
+        with self._changing:
+            idle = [parts for parts, each in self._loaded.items() if not _has(each, module)]
+            for parts in idle:
+                del self._loaded[parts]
+            self._ids = tuple(each.info.id for each in self._loaded.values())
+        return bool(idle)
+
     def _keep(self, parts: frozenset[Path], loaded: Kept) -> Kept:
-        if parts not in self._loaded:
-            self._make_room(loaded.weight_bytes)
-            self._loaded[parts] = loaded
-        self._loaded.move_to_end(parts)
-        self._ids = tuple(each.info.id for each in self._loaded.values())
+        with self._changing:
+            if parts not in self._loaded:
+                self._make_room(loaded.weight_bytes)
+                self._loaded[parts] = loaded
+            self._loaded.move_to_end(parts)
+            self._ids = tuple(each.info.id for each in self._loaded.values())
         return loaded
 
     def _make_room(self, needed: int) -> None:
         while self._loaded and needed + sum(each.weight_bytes for each in self._loaded.values()) > self._keep_bytes:
             self._loaded.popitem(last=False)
+
+
+def _has(loaded: Loaded | LoadedControlNet, module: Any) -> bool:
+    if isinstance(loaded, LoadedControlNet):
+        return loaded.module is module
+    return any(part is module for part in loaded.base.components.values())
 
 
 def load(info: ModelInfo, device: str, files: Files = NOTHING) -> Loaded:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from mintaka.engine.worker import encoding, stepping
@@ -113,10 +114,37 @@ def _proxy(
 
 
 def _parking(entry: Entry, heavy: Heavy) -> Callable[..., Any]:
+    wide = replace(entry, run=partial(_in_single_precision, entry), variant=(entry.variant, torch.float32))
+
     def park(_own: Any, *args: Any, **kwargs: Any) -> Any:
-        if heavy.casts:
-            kept = next(entry.module.parameters()).dtype
-            args = tuple(each.to(kept) if isinstance(each, Tensor) else each for each in args)
-        return stepping.call(Forward.of(entry, args, kwargs), heavy.rank)
+        if not heavy.casts:
+            return stepping.call(Forward.of(entry, args, kwargs), heavy.rank)
+        kept = next(entry.module.parameters()).dtype
+        args = tuple(each.to(kept) if isinstance(each, Tensor) else each for each in args)
+        result = stepping.call(Forward.of(entry, args, kwargs), heavy.rank)
+        if kept is not torch.float16 or entry.name != "decode" or bool(torch.isfinite(result[0]).all()):
+            return result
+        return stepping.call(Forward.of(wide, args, kwargs), heavy.rank)
 
     return park
+
+
+def _in_single_precision(entry: Entry, *args: Any, **kwargs: Any) -> Any:
+    """Run a module of half precision in single precision: some VAEs leave the range of float16 on their way.
+
+    Its weights are brought there and back, which changes none of them.
+    """
+    kept = next(entry.module.parameters()).dtype
+    args = tuple(_wide(each) for each in args)
+    kwargs = {name: _wide(each) for name, each in kwargs.items()}
+    with torch.inference_mode(False):  # else the weights could never be changed, as an adapter changes them
+        entry.module.to(torch.float32)
+    try:
+        return entry.run(*args, **kwargs)
+    finally:
+        with torch.inference_mode(False):
+            entry.module.to(kept)
+
+
+def _wide(value: Any) -> Any:
+    return value.float() if isinstance(value, Tensor) else value

@@ -31,22 +31,30 @@ class RowLimit:
     def __init__(self) -> None:
         self._seconds: dict[int, list[float]] = {}
         self._runs = 0
+        self._most = MOST
 
     def wants(self, rows: int) -> bool:
         """Whether the time of a run of so many rows would tell anything new."""
         self._runs += 1
         if self._runs >= _FORGET_AFTER:
             self._seconds.clear()
-            self._runs = 0
+            self._runs, self._most = 0, MOST
         return len(self._seconds.get(_class_of(rows), ())) < _SAMPLES
 
     def record(self, rows: int, seconds: float) -> None:
         """A run of ``rows`` rows took ``seconds``."""
         self._seconds.setdefault(_class_of(rows), []).append(seconds / rows)
 
+    def ran_out(self, rows: int) -> None:
+        """Memory did not suffice for a run of ``rows`` rows."""
+        self._most = max(1, min(self._most, rows // 2))
+
     @property
     def rows(self) -> int:
         """Most rows that several calls together may have; 1 while nothing is known."""
+        return min(self._that_pay(), self._most)
+
+    def _that_pay(self) -> int:
         best, most = math.inf, 1
         for number, seconds in sorted(self._seconds.items()):
             if len(seconds) < _SAMPLES:  # still being measured: the smallest alone, a larger one as soon as it may be

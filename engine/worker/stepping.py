@@ -25,9 +25,11 @@ import greenlet  # type: ignore[import-untyped]
 import torch
 
 from mintaka.engine.errors import DeadlineExceeded
+from mintaka.engine.worker import memory
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.forwards import Forward, Merger
 from mintaka.engine.worker.row_limit import RowLimits
+from mintaka.engine.worker.scarcity import Scarcity
 from mintaka.engine.worker.watch import LEAST_S, UNKNOWN_S, Watch
 
 T = TypeVar("T")
@@ -74,6 +76,7 @@ class Request(greenlet.greenlet):  # type: ignore[misc]
         super().__init__(ticket.work)
         self.loop = loop
         self.ticket = ticket
+        self.notes: dict[str, None] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +124,12 @@ def aside(work: Callable[[], T], lane: Lane) -> T:
     return cast(T, _switch_away(request))
 
 
+def notes() -> tuple[str, ...]:
+    """What happened to this request on its way that a person should know."""
+    request = greenlet.getcurrent()
+    return tuple(request.notes) if isinstance(request, Request) else ()
+
+
 def _switch_away(request: Request) -> object:
     assert request.parent is not None, "only the main greenlet of a thread has no parent"
     return request.parent.switch()
@@ -129,7 +138,12 @@ def _switch_away(request: Request) -> object:
 class SteppingLoop:
     """Runs tickets. `submit`, `cancel` and `stop` may be called from any thread, everything else from the loop's."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, limits: RowLimits | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        limits: RowLimits | None = None,
+        scarcity: Scarcity | None = None,
+    ) -> None:
         self._clock = clock
         self._mail: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._calls: list[Call] = []
@@ -137,6 +151,7 @@ class SteppingLoop:
         self._lanes = {lane: ThreadPoolExecutor(1, f"{lane.value} lane") for lane in Lane}
         self._merger = Merger()
         self._limits = limits or RowLimits()
+        self._scarcity = scarcity or Scarcity()
         self._stopped = False
         self.tally = Tally()
         self.watch = Watch(clock)
@@ -210,16 +225,32 @@ class SteppingLoop:
 
     def _run(self, group: list[Call]) -> list[Outcome]:
         """Run calls as one. A run that fails is made in parts, so that only whose fault it is fails."""
+        forwards = [parked.forward for parked in group]
+        if self._scarcity.in_tiles(forwards[0]):
+            return [self._get_by(parked) for parked in group]
         try:
-            values = self._timed([parked.forward for parked in group])
+            values = self._timed(forwards)
         except BaseException as error:
+            short = is_out_of_memory(error)
+            if short:
+                self._limits.of(forwards[0].kind).ran_out(sum(each.rows for each in forwards))
             if len(group) == 1:
-                return [Outcome(error=error)]
-            parts = 2 if is_out_of_memory(error) else len(group)
+                return [self._get_by(group[0]) if short else Outcome(error=error)]
+            parts = 2 if short else len(group)
             size = -(-len(group) // parts)
             return [each for start in range(0, len(group), size) for each in self._run(group[start : start + size])]
         self.tally.calls += len(group)
         return [Outcome(value) for value in values]
+
+    def _get_by(self, parked: Call) -> Outcome:
+        """Make one call with less memory than it wants."""
+        try:
+            value, note = self._scarcity.get_by(parked.forward, lambda forward: self._timed([forward])[0])
+        except BaseException as error:
+            return Outcome(error=error)
+        self.tally.calls += 1
+        parked.request.notes[note] = None
+        return Outcome(value)
 
     def _timed(self, forwards: list[Forward]) -> list[Any]:
         self.tally.runs += 1
@@ -227,12 +258,15 @@ class SteppingLoop:
         limit = self._limits.of(first.kind)
         with self.watch.timed(f"a run of {type(first.entry.module).__name__}", first.kind, rows):
             if not limit.wants(rows):
-                return self._merger.run(forwards)
+                values = self._merger.run(forwards)
+                self._scarcity.fitted(first, rows)
+                return values
             _finish(first.device)
-            began = time.perf_counter()
+            taken, began = memory.measuring(first.device), time.perf_counter()
             values = self._merger.run(forwards)
             _finish(first.device)
             limit.record(rows, time.perf_counter() - began)
+            self._scarcity.fitted(first, rows, taken())
             return values
 
     def _begin(self, ticket: Ticket) -> None:
@@ -284,6 +318,7 @@ class SteppingLoop:
         del self._requests[request.ticket.number]
         if not self._requests:
             self._merger.forget()
+            self._scarcity.forget()
         request.ticket.ended(result, error)
 
     def _stop(self) -> None:

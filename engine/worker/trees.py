@@ -138,6 +138,23 @@ def split(result: Tree, counts: Sequence[int], *, has_lists: bool) -> list[Tree]
     return parts
 
 
+def join(results: Sequence[Tree], counts: Sequence[int], *, has_lists: bool) -> Tree:
+    """The result of one run from those of its parts, which had ``counts`` rows: the inverse of `split`."""
+    first = results[0]
+    if isinstance(first, Tensor):
+        apart = all(each.dim() and each.shape[0] == count for each, count in zip(results, counts, strict=True))
+        return torch.cat(list(results)) if apart else first
+    if isinstance(first, Distribution):
+        return type(first)(torch.cat([each.parameters for each in results]), deterministic=first.deterministic)
+    if isinstance(first, Mapping):
+        return type(first)(**{key: join([each[key] for each in results], counts, has_lists=has_lists) for key in first})
+    if isinstance(first, list) and has_lists and len(first) == counts[0]:
+        return [each for result in results for each in result]
+    if isinstance(first, (list, tuple)):
+        return type(first)(join(each, counts, has_lists=has_lists) for each in zip(*results, strict=True))
+    return first
+
+
 def _cut(value: Tree, rows: slice, total: int, has_lists: bool) -> Tree:
     if isinstance(value, Tensor):
         return value[rows] if value.dim() and value.shape[0] == total else value

@@ -53,8 +53,8 @@ class NoLimit(RowLimits):
 
 
 @contextmanager
-def looping() -> Iterator[SteppingLoop]:
-    loop = SteppingLoop(limits=NoLimit())
+def looping(loop: SteppingLoop | None = None) -> Iterator[SteppingLoop]:
+    loop = loop or SteppingLoop(limits=NoLimit())
     thread = Thread(target=loop.run)
     thread.start()
     try:
