@@ -84,6 +84,11 @@ def lora_role(number: int) -> str:
     return f"lora {number}"
 
 
+def embedding_role(number: int) -> str:
+    """The file of a drawing's embedding of that number, counted from 0."""
+    return f"embedding {number}"
+
+
 @functools.cache
 def _reader(method: str) -> TypeAdapter[Any]:
     return TypeAdapter(next(kind for kind in REQUESTS if kind.method == method))

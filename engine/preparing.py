@@ -7,11 +7,11 @@ from mintaka.engine import edits, schedulers, sizing
 from mintaka.engine.controls import ABOUT, ControlType
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
-from mintaka.engine.messages import MODEL, UPSCALER, Files, controlnet_role, lora_role, part_role
+from mintaka.engine.messages import MODEL, UPSCALER, Files, controlnet_role, embedding_role, lora_role, part_role
 from mintaka.engine.models.controlnets import ControlNetInfo, misfit
 from mintaka.engine.models.info import SIDECAR, BadModel, ModelInfo
 from mintaka.engine.models.kinds import Kind
-from mintaka.engine.models.weights import LoraInfo, PartInfo, UpscalerInfo
+from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo
 from mintaka.engine.requests import (
     MAX_CLIP_SKIP,
     MAX_LORA_WEIGHT,
@@ -36,6 +36,7 @@ MAX_FACTOR = 8
 MAX_CONTROLS = 8
 MAX_CONTROL_STRENGTH = 2.0
 MAX_LORAS = 8
+MAX_EMBEDDINGS = 32
 MIN_TILE = 32
 
 
@@ -58,6 +59,10 @@ class Models(Protocol):
         """The LoRA of that id. Raises Unsupported."""
         ...
 
+    def embedding(self, name: str) -> EmbeddingInfo:
+        """The embedding of that name. Raises BadModel, Unsupported."""
+        ...
+
     def upscaler(self, name: str) -> UpscalerInfo:
         """The upscaler of that name. Raises NoSuchModel, BadModel."""
         ...
@@ -78,7 +83,7 @@ def _drawing(request: Drawing, models: Models) -> Files:
     model = models.get(request.model)
     _check_drawing(request, model)
     sizing.plan(model, request.width, request.height)
-    return {**model_files(model, models), **_lora_files(request, models)}
+    return {**model_files(model, models), **_lora_files(request, models), **_embedding_files(request, models)}
 
 
 def model_files(model: ModelInfo, models: Models) -> Files:
@@ -105,6 +110,12 @@ def _lora_files(request: Drawing, models: Models) -> Files:
                 f"use -{MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}"
             )
     return {lora_role(number): models.lora(name).path for number, name in enumerate(names)}
+
+
+def _embedding_files(request: Drawing, models: Models) -> Files:
+    if len(request.embeddings) > MAX_EMBEDDINGS:
+        raise Unsupported(f"{len(request.embeddings)} embeddings are too many; use {MAX_EMBEDDINGS} at most")
+    return {embedding_role(number): models.embedding(name).path for number, name in enumerate(request.embeddings)}
 
 
 @prepare.register

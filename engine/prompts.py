@@ -24,7 +24,7 @@ What brackets enclose one another multiplies. Where the two could disagree:
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 UP = 1.1
@@ -84,6 +84,39 @@ class Prompt:
     def is_plain(self) -> bool:
         """Whether nothing in it is weighted or begins a part."""
         return len(self.parts) == 1 and all(piece.weight == 1.0 for piece in self.parts[0])
+
+
+def cut(text: str, names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """``text`` cut at the ``names`` in it: each bit of it, and the name that it is, whole words whatever their case."""
+    known = {name.casefold(): name for name in names}
+    if known:
+        longest = sorted(known, key=len, reverse=True)
+        found = re.split(rf"(?i)(?<![\w-])({'|'.join(map(re.escape, longest))})(?![\w-])", text)
+    else:
+        found = [text]
+    for number, bit in enumerate(found):
+        if bit:
+            yield bit, known.get(bit.casefold()) if number % 2 else None
+
+
+def named(prompts: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``names`` that ``prompts`` say, in the order of ``names``."""
+    names = tuple(names)
+    if not names:
+        return ()
+    said = {
+        name
+        for prompt in prompts
+        for part in parse(prompt).parts
+        for piece in part
+        for _, name in cut(piece.text, names)
+    }
+    return tuple(name for name in names if name in said)
+
+
+def words(prompt: str, names: Iterable[str] = ()) -> str:
+    """What ``prompt`` says beside ``names``."""
+    return " ".join(bit for bit, name in cut(parse(prompt).text, names) if name is None)
 
 
 def parse(prompt: str) -> Prompt:

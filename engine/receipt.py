@@ -69,6 +69,7 @@ def text_chunks(
         "guidance_scale": request.guidance_scale,
         "scheduler": scheduler,
         **({"loras": [asdict(each) for each in request.loras]} if request.loras else {}),
+        **({"embeddings": list(request.embeddings)} if request.embeddings else {}),
         **({"clip_skip": request.clip_skip} if request.clip_skip else {}),
         "width": width,
         "height": height,

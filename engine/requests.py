@@ -68,6 +68,8 @@ class Drawing(Request):
     previews: bool = True
     loras: tuple[Lora, ...] = ()
     """All of them act at once; each is named once."""
+    embeddings: tuple[str, ...] = ()
+    """Words of the prompts that stand for embeddings of these names; others are only words."""
     clip_skip: int = 0
     """How many of a CLIP text encoder's last layers are left out, of all prompts; 1 is what A1111 calls 2."""
 

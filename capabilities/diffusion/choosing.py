@@ -15,6 +15,8 @@ from mintaka.engine import schedulers
 from mintaka.engine.errors import NoSuchModel, Unsupported
 from mintaka.engine.models import LoraInfo, ModelInfo
 from mintaka.engine.models.families import Task
+from mintaka.engine.models.weights import EmbeddingInfo
+from mintaka.engine.prompts import named
 from mintaka.engine.requests import Lora
 from mintaka.runtime.errors import HostFault
 
@@ -36,6 +38,10 @@ class Models(Protocol):
 
     def loras(self) -> builtins.list[LoraInfo]:
         """Every usable LoRA."""
+        ...
+
+    def embeddings(self) -> builtins.list[EmbeddingInfo]:
+        """Every usable embedding."""
         ...
 
 
@@ -101,6 +107,19 @@ def choose_loras(given: Sequence[object] | None) -> tuple[Lora, ...]:
             )
         loras.append(Lora(each["name"], float(weight)))
     return tuple(loras)
+
+
+def choose_embeddings(prompts: Iterable[str | None], restrictions: Restrictions, models: Models) -> tuple[str, ...]:
+    """The embeddings that ``prompts`` name.
+
+    One that is not allowed is only a word, so nobody learns that it is there.
+    """
+    return named(filter(None, prompts), (each.id for each in usable_embeddings(restrictions, models)))
+
+
+def usable_embeddings(restrictions: Restrictions, models: Models) -> Sequence[EmbeddingInfo]:
+    """The embeddings there are that a capability allows."""
+    return [each for each in models.embeddings() if restrictions.permits("allowed_embeddings", (each.id,))]
 
 
 def choose_size(

@@ -255,7 +255,7 @@ class Steer(DrawingType):
             },
             strength=start.strength,
         )
-        return complete(use, prompt, options, model, size, added)
+        return complete(use, prompt, options, model, size, added, self.installed)
 
     async def _start(self, use: Use, options: ApplyOptions) -> Start:
         """What is drawn over, where anything is."""

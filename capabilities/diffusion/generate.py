@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from mintaka.capabilities.diffusion.choosing import choose_size, choose_size_over, find_model, visible, within
+from mintaka.capabilities.diffusion.choosing import (
+    choose_size,
+    choose_size_over,
+    find_model,
+    usable_embeddings,
+    visible,
+    within,
+)
 from mintaka.capabilities.diffusion.estimate import estimate
 from mintaka.capabilities.diffusion.offer import PICTURE, DrawingOffer, DrawingType, Prompt, drawing, prompt_and_seed
 from mintaka.capabilities.diffusion.options import (
@@ -51,6 +58,7 @@ class GenerateOffer(DrawingOffer):
             "models": "",
             "schedulers": "",
             "loras": "",
+            "embeddings": "",
             "estimate": f' "textToImage" [{said}]',
         }
         return {
@@ -125,6 +133,14 @@ class Generate(DrawingType):
             if use.restrictions.permits("allowed_loras", (each.id,))
         ]
 
+    @method(effects=Effect.READS, label="Embeddings")
+    async def embeddings(self, use: Use) -> list[Json]:
+        """The embeddings that prompts may name, each with the model it was made for where that is known."""
+        return [
+            {"name": each.id, "title": each.title, "description": each.description, "base": each.base}
+            for each in usable_embeddings(use.restrictions, self.installed)
+        ]
+
     @method(effects=Effect.READS, label="Estimate")
     async def estimate(
         self,
@@ -148,7 +164,7 @@ class Generate(DrawingType):
         drawn = (options.num_inference_steps or 1) * options.batch
         size = choose_size(options.width, options.height, model.size, use.restrictions, drawn=drawn)
         added = Added(given=[prompt], options={"width": size[0], "height": size[1]})
-        return complete(use, prompt, options, model, size, added)
+        return complete(use, prompt, options, model, size, added, self.installed)
 
     async def _over(self, use: Use, image: ImageArgument, prompt: str, options: ImageToImageOptions) -> Wanted:
         model = find_model(use, options.model_id, self.installed)
@@ -163,4 +179,4 @@ class Generate(DrawingType):
             options={"width": size[0], "height": size[1], "strength": strength},
             strength=strength,
         )
-        return complete(use, prompt, options, model, size, added)
+        return complete(use, prompt, options, model, size, added, self.installed)

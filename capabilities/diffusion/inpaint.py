@@ -184,7 +184,7 @@ class Repaint(DrawingType):
 
     def _wanted(self, use: Use, prompt: str, options: DrawingOptions, size: tuple[int, int], added: Added) -> Wanted:
         model = find_model(use, options.model_id, self.installed, inpaints=True)
-        return complete(use, prompt, options, model, size, added)
+        return complete(use, prompt, options, model, size, added, self.installed)
 
 
 def _fill(name: str) -> Fill:

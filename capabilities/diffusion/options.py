@@ -58,6 +58,7 @@ class DrawingRestrictions(Restrictions):
     seed: Interval = restriction("Seeds that may be used")
     strength: Fractions = restriction("How much of a picture that is given may be made anew, such as [0, 0.5]")
     allowed_loras: Selection = restriction("LoRAs that may be used; [] for none")
+    allowed_embeddings: Selection = restriction("Embeddings that prompts may name; [] for none")
     no_preview: Deny = restriction("No previews while a picture is made")
 
 

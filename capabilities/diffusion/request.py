@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mintaka.capabilities.diffusion.choosing import choose_loras, choose_scheduler, choose_steps, draw_seed
+from mintaka.capabilities.diffusion.choosing import (
+    Models,
+    choose_embeddings,
+    choose_loras,
+    choose_scheduler,
+    choose_steps,
+    draw_seed,
+)
 from mintaka.capabilities.diffusion.options import MAX_PROMPT, DrawingOptions
 from mintaka.capabilities.use import Use
 from mintaka.engine.models import ModelInfo
@@ -46,6 +53,8 @@ class Wanted:
     scheduler: str | None
     previews: bool
     loras: tuple[Lora, ...]
+    embeddings: tuple[str, ...]
+    """Those that the prompts name."""
     added: Added
 
     @property
@@ -87,6 +96,8 @@ class Wanted:
         }
         if self.loras:
             asked["allowed_loras"] = tuple(each.name for each in self.loras)
+        if self.embeddings:
+            asked["allowed_embeddings"] = self.embeddings
         if self.scheduler is not None:
             asked["allowed_schedulers"] = self.scheduler
         if self.added.strength is not None:
@@ -111,6 +122,7 @@ class Wanted:
             batch=self.options.batch,
             previews=self.previews,
             loras=self.loras,
+            embeddings=self.embeddings,
             clip_skip=self.options.clip_skip,
             **self.added.own,
         )
@@ -134,7 +146,13 @@ class Wanted:
 
 
 def complete(
-    use: Use, prompt: str, options: DrawingOptions, model: ModelInfo, size: tuple[int, int], added: Added
+    use: Use,
+    prompt: str,
+    options: DrawingOptions,
+    model: ModelInfo,
+    size: tuple[int, int],
+    added: Added,
+    models: Models,
 ) -> Wanted:
     """Fill in what the script left open.
 
@@ -158,5 +176,8 @@ def complete(
         scheduler=choose_scheduler(options.scheduler, model, restrictions),
         previews=restrictions.permits("no_preview", True) if options.previews is None else options.previews,
         loras=choose_loras(options.loras),
+        embeddings=choose_embeddings(
+            (prompt, options.prompt_2, options.negative_prompt, options.negative_prompt_2), restrictions, models
+        ),
         added=added,
     )

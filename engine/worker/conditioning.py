@@ -6,20 +6,25 @@ words than an encoder reads at once; what plain words come to here is the same t
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from diffusers.loaders.textual_inversion import TextualInversionLoaderMixin
 
 from mintaka.engine import prompts
+from mintaka.engine.messages import Files, embedding_role
 from mintaka.engine.requests import Drawing
 from mintaka.engine.worker import calling
 from mintaka.engine.worker.encoding import MOST_CHUNKS, Chunk, Encoded, Encoder
+from mintaka.engine.worker.inversions import read_inversion
 from mintaka.engine.worker.loading import Loaded
+from mintaka.engine.worker.stepping import Lane, aside
 
 TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 CLIP = ("CLIPTextModel", "CLIPTextModelWithProjection")
+NO_FILES: Files = MappingProxyType({})
 WORDS = ("prompt", "prompt_2", "negative_prompt", "negative_prompt_2")
 
 
@@ -31,9 +36,9 @@ class Said:
     notes: tuple[str, ...] = ()
 
 
-def said(pipeline: Any, request: Drawing, loaded: Loaded) -> Said:
+def said(pipeline: Any, request: Drawing, loaded: Loaded, files: Files = NO_FILES) -> Said:
     """What ``pipeline``, the request's own, is called with for its words, in place of them. Raises Unsupported."""
-    return _encoded(pipeline, request, loaded) if reads_clip(pipeline) else _as_written(pipeline, request)
+    return _encoded(pipeline, request, loaded, files) if reads_clip(pipeline) else _as_written(pipeline, request)
 
 
 def reads_clip(pipeline: Any) -> bool:
@@ -56,7 +61,7 @@ def _encoders(pipeline: Any) -> Iterator[tuple[str, Any, Any]]:
             yield f"text_encoder{number}", module, getattr(pipeline, f"tokenizer{number}", None)
 
 
-def _encoded(pipeline: Any, request: Drawing, loaded: Loaded) -> Said:
+def _encoded(pipeline: Any, request: Drawing, loaded: Loaded, files: Files) -> Said:
     pools = "pooled_prompt_embeds" in calling.taken(pipeline)
     encoders = [
         Encoder(name, module, tokenizer, request.clip_skip, pools, loaded.encodings)
@@ -64,6 +69,7 @@ def _encoded(pipeline: Any, request: Drawing, loaded: Loaded) -> Said:
     ]
     for encoder in encoders:
         encoder.check(loaded.info.id)
+    encoders, notes = _taught(encoders, request, files)
     given = [
         [request.prompt, request.prompt_2 or request.prompt],
         [request.negative_prompt, request.negative_prompt_2 or request.negative_prompt],
@@ -75,7 +81,7 @@ def _encoded(pipeline: Any, request: Drawing, loaded: Loaded) -> Said:
         for texts in (given if guided and not silent else given[:1])
     ]
     told = [[encoder.chunks(prompt) for encoder, prompt in zip(encoders, each, strict=True)] for each in read]
-    notes = [note for each in read for prompt in each for note in prompt.notes]
+    notes += [note for each in read for prompt in each for note in prompt.notes]
     longest = max(len(chunks) for each in told for chunks in each)
     if longest > MOST_CHUNKS:
         longest = MOST_CHUNKS
@@ -92,6 +98,24 @@ def _encoded(pipeline: Any, request: Drawing, loaded: Loaded) -> Said:
         negative = results[1] if not silent else _zeros(positive)
         arguments |= {"negative_prompt_embeds": negative.states, "negative_pooled_prompt_embeds": negative.pooled}
     return Said(arguments, tuple(dict.fromkeys(notes)))
+
+
+def _taught(encoders: list[Encoder], request: Drawing, files: Files) -> tuple[list[Encoder], list[str]]:
+    """``encoders`` with the embeddings that the request names and they can read; notes on the others."""
+    roles = [(name, files[embedding_role(number)]) for number, name in enumerate(request.embeddings)]
+    inversions = aside(lambda: [read_inversion(name, file) for name, file in roles], Lane.QUICK) if roles else []
+    widths, room = [encoder.width for encoder in encoders], min(encoder.room for encoder in encoders)
+    notes, fitting = [], []
+    for each in inversions:
+        why = each.misfit(widths, room)
+        if why is None:
+            fitting.append(each)
+        else:
+            notes.append(f"the embedding {each.name} does not fit the model, and was read as words: {why}")
+    return [
+        replace(encoder, taught={each.name: (each.digest, each.vectors[number]) for each in fitting})
+        for number, encoder in enumerate(encoders)
+    ], notes
 
 
 def _filled(chunks: list[Chunk], length: int) -> list[Chunk]:
@@ -115,6 +139,8 @@ def _as_written(pipeline: Any, request: Drawing) -> Said:
     notes = [*length_notes(pipeline, request.prompt)]
     if not prompts.parse(request.prompt).is_plain:
         notes.append("the model's text encoder takes no weights; brackets and signs were read as text")
+    if request.embeddings:
+        notes.append("the model does not read prompts with CLIP; the names of embeddings were read as words")
     if request.clip_skip:
         notes.append("the model does not read prompts with CLIP; clip_skip was left out")
     return Said({}, tuple(notes))

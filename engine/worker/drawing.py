@@ -27,19 +27,19 @@ def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[
         controlnets = tuple(aside(partial(shelf.controlnet, path, name), Lane.LOAD) for path, name in nets)
         loaded = replace(loaded, controlnets=controlnets)
     with loaded.adapters.modules(request.loras, files) as modules:
-        return _draw(request, loaded, modules, on_step)
+        return _draw(request, files, loaded, modules, on_step)
 
 
-def _draw(request: Drawing, loaded: Loaded, modules: Mapping[str, Any], on_step: OnStep) -> list[Picture]:
+def _draw(request: Drawing, files: Files, loaded: Loaded, modules: Mapping[str, Any], on_step: OnStep) -> list[Picture]:
     planned = planning.plan(request, loaded)
     sizes = planned.sizes
     name = request.scheduler or loaded.info.scheduler
     chosen = schedulers.suited(schedulers.find(name), flow=loaded.info.kin.flow) if name else None
     scheduler = make_scheduler(loaded.base.scheduler, chosen, request.seed)
     pipeline = proxy.twin(loaded.pipeline(planned.task), {**modules, **planned.modules}, scheduler)
-    words = conditioning.said(pipeline, request, loaded)
+    words = conditioning.said(pipeline, request, loaded, files)
     notes = (
-        *vocabulary_notes(loaded.info, prompts.parse(request.prompt).text),
+        *vocabulary_notes(loaded.info, prompts.words(request.prompt, request.embeddings)),
         *words.notes,
         *planned.notes,
         *sizes.notes,

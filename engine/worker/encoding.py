@@ -12,21 +12,25 @@ last bit, and is kept for whoever says the same again.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mintaka.engine.errors import Unsupported
-from mintaka.engine.prompts import Prompt
+from mintaka.engine.prompts import Prompt, cut
 
 MOST_CHUNKS = 16
 """What is said beyond is left out, with a note."""
 
 MOST_CARRIED = 20
 """Tokens behind a comma that go on to the next chunk with what follows, rather than being parted from it."""
+
+NOTHING: Mapping[int, Tensor] = MappingProxyType({})
 
 KEEP_BYTES = 64 * 1024 * 1024
 """Encodings kept of each model; a chunk of the largest is 0.6 MB."""
@@ -40,6 +44,13 @@ class Token:
     weight: float = 1.0
     closes: bool = False
     """Whether a chunk may well end behind it."""
+    taught: tuple[str, int] | None = None
+    """Which vector of which file stands here, instead of the one of `id`."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether no chunk may begin with it."""
+        return self.taught is not None and self.taught[1] > 0
 
 
 Chunk = tuple[Token, ...]
@@ -55,12 +66,22 @@ class Encoded:
     """``[1, width]`` of the whole, from an encoder that tells it."""
 
 
-def read(module: Any, ids: Tensor, skip: int, raw: bool) -> Encoded:
+def read(module: Any, ids: Tensor, skip: int, raw: bool, taught: Mapping[int, Tensor] = NOTHING) -> Encoded:
     """What the text encoder ``module`` makes of ``ids`` (``[1, tokens]``), its last ``skip`` layers left out.
 
-    ``raw``: as SDXL wants it, from the last layer but one and not normalised.
+    ``raw``: as SDXL wants it, from the last layer but one and not normalised. ``taught``: by place in the row, vectors
+    that stand there instead of what the encoder's table has.
     """
-    result = module(ids, output_hidden_states=True)
+
+    def lay_over(_table: Any, _ids: Any, vectors: Tensor) -> Tensor:
+        vectors = vectors.clone()
+        for place, vector in taught.items():
+            vectors[0, place] = vector
+        return vectors
+
+    table = getattr(module, "text_model", module).embeddings.token_embedding
+    with table.register_forward_hook(lay_over) if taught else nullcontext():
+        result = module(ids, output_hidden_states=True)
     pooled = getattr(result, "text_embeds", None)
     if raw:
         return Encoded(result.hidden_states[-(skip + 2)], pooled)
@@ -109,11 +130,18 @@ class Encoder:
     skip: int
     raw: bool
     encodings: Encodings
+    taught: Mapping[str, tuple[str, Tensor]] = field(default_factory=dict)
+    """By words that it was taught: the digest of the file, and the vectors ``[count, width]``."""
 
     @property
     def room(self) -> int:
         """Tokens of a chunk, without the two that begin and end it."""
         return self._length - 2
+
+    @property
+    def width(self) -> int:
+        """How many numbers stand for one of its words."""
+        return int(self.module.config.hidden_size)
 
     @property
     def _length(self) -> int:
@@ -129,9 +157,16 @@ class Encoder:
 
     def tokens(self, text: str, weight: float) -> list[Token]:
         """``text`` as tokens."""
-        ids = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
         comma = self.tokenizer.convert_tokens_to_ids(",</w>")
-        return [Token(id, weight, closes=id == comma) for id in ids]
+        tokens: list[Token] = []
+        for bit, name in cut(text, self.taught):
+            if name is None:
+                ids = self.tokenizer(bit, add_special_tokens=False, verbose=False).input_ids
+                tokens += [Token(id, weight, closes=id == comma) for id in ids]
+            else:
+                digest, vectors = self.taught[name]
+                tokens += [Token(0, weight, taught=(digest, row)) for row in range(len(vectors))]
+        return tokens
 
     def chunks(self, prompt: Prompt) -> list[Chunk]:
         """``prompt`` in as many chunks as it takes; one at least."""
@@ -164,13 +199,17 @@ class Encoder:
 
     def _plain(self, chunk: Chunk) -> Encoded:
         ids = tuple(token.id for token in chunk)
-        key = (self.name, self.module.variant, self.skip, ids)
+        key = (self.name, self.module.variant, self.skip, tuple(token.taught or token.id for token in chunk))
         kept = self.encodings.get(key)
         if kept is None:
             ends = self.tokenizer
             padding = [ends.pad_token_id] * (self.room - len(ids))
             row = torch.tensor([[ends.bos_token_id, *ids, ends.eos_token_id, *padding]], device=self.module.device)
-            kept = self.module.read(row, self.skip, self.raw)
+            table = dict(self.taught.values())
+            taught = {
+                place: table[token.taught[0]][token.taught[1]] for place, token in enumerate(chunk, 1) if token.taught
+            }
+            kept = self.module.read(row, self.skip, self.raw, taught)
             self.encodings.keep(key, kept)
         return kept
 
@@ -180,4 +219,4 @@ def _end(tokens: Sequence[Token], room: int) -> int:
     for end in range(room, room - MOST_CARRIED, -1):
         if end > 0 and tokens[end - 1].closes:
             return end
-    return room
+    return next((end for end in range(room, 0, -1) if not tokens[end].goes_on), room)

@@ -38,6 +38,8 @@ async def test_it_has_the_shape_clients_read(world: Any) -> None:
         "imageToImage": "image",
         "models": "list",
         "schedulers": "list",
+        "loras": "list",
+        "embeddings": "list",
         "estimate": "object",
     }
     prompt, options = generate["methods"][0]["parameters"]

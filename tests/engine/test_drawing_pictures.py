@@ -124,6 +124,20 @@ async def test_the_further_the_weight_of_a_word_is_from_one_the_more_it_changes(
         assert 0 < little < some < much, weights
 
 
+async def test_a_word_is_taught_to_one_request_alone_and_the_receipt_names_it(engine: Engine, ask: Ask) -> None:
+    said = "a red (taught:1.2) circle"
+    [plain], [taught] = await asyncio.gather(
+        *(engine.run(ask(prompt=said, embeddings=names), unseen) for names in ((), ("taught",)))
+    )
+    assert np.abs(pixels(plain).astype(int) - pixels(taught)).max() > 5
+    text = Image.open(io.BytesIO(taught.data)).text  # type: ignore[attr-defined]
+    assert json.loads(text["mintaka"])["embeddings"] == ["taught"]
+    assert any("does not know “taught”" in note for note in plain.notes)
+    assert taught.notes == ()
+    with pytest.raises(Unsupported, match="no embedding called “nothing”"):
+        await engine.run(ask(embeddings=("nothing",)), unseen)
+
+
 async def test_layers_can_be_skipped_as_many_as_there_are_and_the_receipt_says_so(engine: Engine, ask: Ask) -> None:
     [none], [one] = [await engine.run(ask(clip_skip=skip), unseen) for skip in (0, 1)]
     assert np.abs(pixels(none).astype(int) - pixels(one)).max() > 5

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import diffusers
 import pytest
+import safetensors.torch
 import torch
 import transformers
 from torch import Tensor
 
-from mintaka.engine.models import read_model
+from mintaka.engine.messages import Files, embedding_role
+from mintaka.engine.models import BadModel, read_model
 from mintaka.engine.prompts import parse
 from mintaka.engine.requests import TextToImage
-from mintaka.engine.worker import conditioning, encoding, proxy
+from mintaka.engine.worker import conditioning, encoding, inversions, proxy
 from mintaka.engine.worker.loading import Loaded, load
 from tests.engine.conftest import STARTER
 
@@ -149,6 +152,91 @@ def test_what_was_said_before_is_not_read_again_unless_it_was_long_ago(
     conditioning.said(own, ask(prompt="a red star"), loaded)
     conditioning.said(own, ask(prompt="a red circle"), loaded)
     assert len(runs) > 7
+
+
+@pytest.fixture
+def taught(loaded: Loaded, tmp_path: Path) -> Files:
+    """Files of words: one vector, three, a pair, one for a wider encoder, and one that is broken."""
+    torch.manual_seed(2)
+    tensors = {
+        "mine": {"emb_params": torch.randn(1, 128)},
+        "three": {"*": torch.randn(3, 128)},
+        "pair": {"clip_l": torch.randn(2, 32), "clip_g": torch.randn(2, 40)},
+        "wide": {"emb_params": torch.randn(1, 768)},
+        "two": {"one": torch.randn(1, 128), "other": torch.randn(1, 128)},
+    }
+    for name, each in tensors.items():
+        safetensors.torch.save_file(each, tmp_path / f"{name}.safetensors")
+    return {name: tmp_path / f"{name}.safetensors" for name in tensors}
+
+
+def naming(ask: Ask, taught: Files, prompt: str, *names: str) -> tuple[TextToImage, Files]:
+    files = {embedding_role(number): taught[name] for number, name in enumerate(names)}
+    return ask(prompt=prompt, embeddings=names), files
+
+
+def test_a_word_that_was_taught_comes_to_what_stock_makes_of_it_and_is_forgotten_at_once(
+    loaded: Loaded, ask: Ask, taught: Files
+) -> None:
+    own = proxy.twin(loaded.base, proxy.proxies(loaded.base), loaded.base.scheduler)
+    before = conditioning.said(own, ask(prompt="a mine circle three"), loaded)
+    request, files = naming(ask, taught, "a MINE circle, three", "mine", "three")
+    told = conditioning.said(own, request, loaded, files)
+    stock = diffusers.StableDiffusionPipeline.from_pretrained(STARTER, dtype=torch.float32)
+    with torch.inference_mode(False):
+        stock.load_textual_inversion(str(taught["mine"]), token="mine")
+        stock.load_textual_inversion(str(taught["three"]), token="three")
+    theirs = stock.encode_prompt("a mine circle, three", "cpu", 1, True, "")[0]
+    assert told.notes == ()
+    assert torch.equal(told.arguments["prompt_embeds"], theirs)
+    assert not torch.equal(before.arguments["prompt_embeds"], theirs)
+    after = conditioning.said(own, ask(prompt="a mine circle three"), replace(loaded, encodings=encoding.Encodings()))
+    assert torch.equal(after.arguments["prompt_embeds"], before.arguments["prompt_embeds"])
+
+
+def test_both_encoders_are_taught_their_own_part(larger: Any, loaded: Loaded, ask: Ask, taught: Files) -> None:
+    own = proxy.twin(larger, proxy.proxies(larger), larger.scheduler)
+    fresh = replace(loaded, encodings=encoding.Encodings())
+    request, files = naming(ask, taught, "a (pair:1.0) circle", "pair")
+    told = conditioning.said(own, request, fresh, files).arguments["prompt_embeds"]
+    plain = conditioning.said(own, ask(prompt="a pair circle"), fresh).arguments["prompt_embeds"]
+    for part in (slice(0, 32), slice(32, 72)):
+        assert not torch.equal(told[..., part], plain[..., part])
+        assert torch.equal(told[:, :2, part], plain[:, :2, part])  # what stands before it
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("wide", "its vectors are 768 wide, and those of the model's words 128"),
+        ("pair", "its vectors are 32 and 40 wide, and those of the model's words 128"),
+    ],
+)
+def test_a_word_for_another_model_is_a_word_and_that_is_noted(
+    loaded: Loaded, ask: Ask, taught: Files, name: str, why: str
+) -> None:
+    request, files = naming(ask, taught, f"a {name} circle", name)
+    own = proxy.twin(loaded.base, proxy.proxies(loaded.base), loaded.base.scheduler)
+    told = conditioning.said(own, request, loaded, files)
+    assert told.notes == (f"the embedding {name} does not fit the model, and was read as words: {why}",)
+    plain = conditioning.said(own, ask(prompt=f"a {name} circle"), loaded)
+    assert torch.equal(told.arguments["prompt_embeds"], plain.arguments["prompt_embeds"])
+
+
+def test_a_file_that_holds_no_word_is_refused(taught: Files, tmp_path: Path) -> None:
+    (tmp_path / "broken.safetensors").write_bytes(b"{}")
+    for name in ("two", "broken"):
+        with pytest.raises(BadModel, match=f"the embedding {name} cannot be used"):
+            inversions.read_inversion(name, tmp_path / f"{name}.safetensors")
+
+
+def test_the_vectors_of_a_word_are_never_parted(loaded: Loaded, ask: Ask, taught: Files) -> None:
+    own = proxy.twin(loaded.base, proxy.proxies(loaded.base), loaded.base.scheduler)
+    request, files = naming(ask, taught, "red " * 73 + "three", "three")
+    told = conditioning.said(own, request, loaded, files).arguments["prompt_embeds"]
+    [red] = tokens(loaded, "red")
+    assert told.shape[1] == 2 * 77
+    assert torch.equal(told[:, :77], states(loaded, [red] * 73))
 
 
 def test_a_piece_of_a_prompt_comes_to_the_tokens_it_has_in_the_whole(loaded: Loaded) -> None:

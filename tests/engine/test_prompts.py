@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mintaka.engine.prompts import DOWN, MAX_WEIGHT, UP, Piece, parse
+from mintaka.engine.prompts import DOWN, MAX_WEIGHT, UP, Piece, cut, named, parse
+from mintaka.engine.prompts import words as words_beside
 
 GOLDEN = [
     ("a red circle", [("a red circle", 1)]),
@@ -78,6 +79,22 @@ def test_what_may_not_be_meant_is_noted_and_read_as_text(prompt: str, text: str,
 def test_a_prompt_of_nothing_but_brackets_is_read_at_once_and_not_noted_a_thousand_times() -> None:
     assert len(parse("[(" * 20_000 + ")" * 20_000).notes) <= 5
     assert parse("(" * 20_000 + "x" + ")" * 20_000).parts == ((Piece("x", MAX_WEIGHT),),)
+
+
+def test_names_are_whole_words_in_any_case_and_the_longest_counts() -> None:
+    names = ("easy", "Easy-Negative", "v1.5", "deep/b")
+    assert list(cut("an EASY-negative easy, uneasy easy-going deep/b v1_5", names)) == [
+        ("an ", None),
+        ("EASY-negative", "Easy-Negative"),
+        (" ", None),
+        ("easy", "easy"),
+        (", uneasy easy-going ", None),
+        ("deep/b", "deep/b"),
+        (" v1_5", None),
+    ]
+    assert named(["a (V1.5:1.2)", "easy-negative++ [x]"], names) == ("Easy-Negative", "v1.5")
+    assert named(["anything"], ()) == ()
+    assert words_beside("a (easy:2) \\(star", names) == "a   (star"
 
 
 text = st.text(alphabet="ab \t1.:,()[]\\+-BREAK“”é\ue000", max_size=60)
