@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from mintaka.engine import messages
 from mintaka.engine.errors import EngineError, Unsupported, WorkerCrashed
@@ -64,6 +65,8 @@ class Post:
     keep_bytes: int
     memory_bytes: int | None
     """Most main memory the process may hold; ``None`` is without limit."""
+    identities: Path | None
+    """Where the identities of weights are recorded."""
     python: str
     environment: Mapping[str, str]
     log: Callable[[str], None]
@@ -233,6 +236,7 @@ class Keeper:
             threads=self._post.threads,
             keep_bytes=self._post.keep_bytes,
             memory_bytes=self._post.memory_bytes,
+            identities=None if self._post.identities is None else str(self._post.identities),
         )
 
     async def _keep_pause(self) -> None:

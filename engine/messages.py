@@ -44,6 +44,8 @@ class Start:
     """Models are kept loaded up to this many bytes of weights."""
     memory_bytes: int | None = None
     """Main memory it may hold, or ``None``."""
+    identities: str | None = None
+    """The file in which the identities of weights are recorded, or ``None`` for none."""
 
 
 def start_message(start: Start) -> Message:

@@ -23,7 +23,7 @@ class Model:
 
     id: str
     digest: str | None
-    """SHA-256 of its weights, hexadecimal, or ``None`` where they were not hashed."""
+    """BLAKE3 of its weights, hexadecimal, or ``None`` as long as that is not known."""
 
 
 def text_chunks(
@@ -63,7 +63,7 @@ def text_chunks(
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "model": model.id,
-        "model_sha256": model.digest,
+        "model_blake3": model.digest,
         "seed": seed,
         "steps": request.steps,
         "guidance_scale": request.guidance_scale,

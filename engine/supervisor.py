@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 
 from mintaka.engine import messages
@@ -52,12 +53,13 @@ def _discard(line: str) -> None:
 class Engine:
     """Draws pictures in worker processes of its own.
 
-    ``models`` are the folders to draw with; ``devices`` are torch devices, each with a worker of its own; ``threads``
-    bounds what one operation on a CPU uses (``None``: every core); ``python`` is the interpreter of the workers and
-    ``environment`` the variables they see; ``offline`` keeps their libraries from asking a hub; ``keep_bytes`` is how
-    many bytes of weights stay loaded on a device, ``memory_bytes`` how much main memory a worker may hold (``None``:
-    any); ``log`` gets each line the workers print; a worker silent for ``silence_s`` seconds counts as dead;
-    ``token_bytes`` draws the workers' one-time tokens.
+    ``models`` are the folders to draw with; ``devices`` are torch devices, each with a worker of its own;
+    ``threads`` bounds what one operation on a CPU uses (``None``: every core); ``python`` is the interpreter of the
+    workers and ``environment`` the variables they see; ``offline`` keeps their libraries from asking a hub;
+    ``keep_bytes`` is how many bytes of weights stay loaded on a device, ``memory_bytes`` how much main memory a
+    worker may hold (``None``: any); ``identities`` is the file in which those of weights are recorded; ``log`` gets
+    each line the workers print; a worker silent for ``silence_s`` seconds counts as dead; ``token_bytes`` draws the
+    workers' one-time tokens.
 
     Unless ``environment`` says otherwise the workers' threads sleep while they wait for each other. Threads that spin
     come to a standstill when anything else wants the cores: 20 steps of the starter model took 12 to 20 s beside one
@@ -75,6 +77,7 @@ class Engine:
         offline: bool = True,
         keep_bytes: int = 4 * GIB,
         memory_bytes: int | None = None,
+        identities: Path | None = None,
         log: Callable[[str], None] = _discard,
         silence_s: float = 25.0,
         token_bytes: Callable[[int], bytes],
@@ -89,6 +92,7 @@ class Engine:
                     threads=threads,
                     keep_bytes=keep_bytes,
                     memory_bytes=memory_bytes,
+                    identities=identities,
                     python=python,
                     environment=seen,
                     log=log,

@@ -87,6 +87,7 @@ class Application:
             self._models,
             devices=settings.devices,
             memory_bytes=settings.worker_memory,
+            identities=folder.identities,
             threads=settings.threads,
             environment=powers.environment,
             log=worker_says,

@@ -7,6 +7,7 @@
     DIR/key          the key of the capability records and of the addresses of pictures
     DIR/server.json  url, http, token and pid of the running server
     DIR/mintaka.db   the database        DIR/blobs/  the pictures
+    DIR/identities.jsonl  the BLAKE3 of files of weights
 """
 
 import contextlib
@@ -20,6 +21,9 @@ from pathlib import Path
 
 TokenBytes = Callable[[int], bytes]
 """So many random bytes, unguessable (``secrets.token_bytes``)."""
+
+
+IDENTITIES = "identities.jsonl"
 
 
 class FolderFault(Exception):
@@ -49,6 +53,11 @@ class DataFolder:
     def database_url(self) -> str:
         """The SQLAlchemy URL of the database."""
         return f"sqlite:///{self.path / 'mintaka.db'}"
+
+    @property
+    def identities(self) -> Path:
+        """The record of what files of weights are."""
+        return self.path / IDENTITIES
 
     @property
     def blobs(self) -> Path:

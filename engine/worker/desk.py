@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from pathlib import Path
 
 import diffusers
 import torch
@@ -10,6 +11,7 @@ import transformers
 from mintaka.engine import messages
 from mintaka.engine.errors import EngineError
 from mintaka.engine.frames import FrameError, Message
+from mintaka.engine.models.identity import Identities
 from mintaka.engine.requests import Picture, Step
 from mintaka.engine.worker.failures import as_engine_error
 from mintaka.engine.worker.link import Link
@@ -30,7 +32,8 @@ class Desk:
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         self._link = link
-        self._shelf = Shelf(start.device, start.keep_bytes)
+        identities = Identities(None if start.identities is None else Path(start.identities))
+        self._shelf = Shelf(start.device, start.keep_bytes, identities)
         self._loop = SteppingLoop(scarcity=Scarcity(self._shelf.let_go))
 
     def run(self) -> None:

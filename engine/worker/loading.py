@@ -1,8 +1,8 @@
 """From a model's folder to a pipeline in memory."""
 
-import hashlib
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from mintaka.engine.errors import EngineError
 from mintaka.engine.messages import MODEL, PART, Files, part_role
 from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
 from mintaka.engine.models.families import Half, Task
+from mintaka.engine.models.identity import Identities
 from mintaka.engine.models.info import CONFIG, BadModel, ModelInfo, read_model
 from mintaka.engine.models.kinds import CONVERT, PICKLES
 from mintaka.engine.worker.adapters import Adapters
@@ -29,8 +30,8 @@ from mintaka.engine.worker.upscaling import Upscaler, Upscalers, load_upscaler
 
 NOTHING: Files = MappingProxyType({})
 
-HASH_LIMIT = 256 * 1024 * 1024
-"""Weights up to this many bytes are hashed as they are loaded (a fraction of a second)."""
+AWAITED = 256 * 1024 * 1024
+"""The identity of weights of up to so many bytes is awaited as they are loaded: it takes a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,18 @@ class Loaded:
     """Its LoRAs, and what stands for the pipeline's heavy modules in a request."""
     upscaler: Upscaler | None
     weight_bytes: int
-    digest: str | None
-    """SHA-256 over the SHA-256 of each weight file, hexadecimal; ``None`` where they are too large to hash."""
+    identity: "Future[str | None]"
+    """That of all its weights, by `mintaka.engine.models.identity`; of large ones it comes while it is drawn with."""
     encodings: Encodings = field(default_factory=Encodings)
     """What prompts came to in its text encoders."""
     controlnets: tuple[LoadedControlNet, ...] = ()
     """Those that steer the one request this is for, in the order of its controls."""
     _pipelines: dict[tuple[Task, bool], Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str | None:
+        """The identity of its weights, hexadecimal; ``None`` as long as that is not known."""
+        return self.identity.result() if self.identity.done() and self.identity.exception() is None else None
 
     def pipeline(self, task: Task) -> Any:
         """The pipeline for ``task`` over the model's weights, made when it is first wanted. Raises Unsupported."""
@@ -82,10 +88,11 @@ class Shelf:
     it ends.
     """
 
-    def __init__(self, device: str, keep_bytes: int) -> None:
+    def __init__(self, device: str, keep_bytes: int, identities: Identities | None = None) -> None:
         self.upscalers = Upscalers(device)
         self._device = device
         self._keep_bytes = keep_bytes
+        self._identities = identities or Identities()
         self._loaded: OrderedDict[frozenset[Path], Loaded | LoadedControlNet] = OrderedDict()
         """By the folders and files they are made of."""
         self._ids: tuple[str, ...] = ()
@@ -95,9 +102,9 @@ class Shelf:
         """The model in ``files``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
         parts = frozenset(path for role, path in files.items() if role == MODEL or role.startswith(PART))
         kept = self._loaded.get(parts)
-        return self._keep(
-            parts, kept if isinstance(kept, Loaded) else load(read_model(files[MODEL], name), self._device, files)
-        )
+        if not isinstance(kept, Loaded):
+            kept = load(read_model(files[MODEL], name), self._device, files, self._identities)
+        return self._keep(parts, kept)
 
     def controlnet(self, path: Path, name: str) -> LoadedControlNet:
         """The ControlNet in folder ``path``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
@@ -146,19 +153,21 @@ def _has(loaded: Loaded | LoadedControlNet, module: Any) -> bool:
     return any(part is module for part in loaded.base.components.values())
 
 
-def load(info: ModelInfo, device: str, files: Files = NOTHING) -> Loaded:
+def load(info: ModelInfo, device: str, files: Files = NOTHING, identities: Identities | None = None) -> Loaded:
     """Load ``info`` onto ``device``, in single precision on a CPU and half precision elsewhere.
 
     Reads only what lies in its folder and, of parts from elsewhere, in ``files``, and only safetensors: a pickle can
     run any code, so one is refused.
     """
     weights = _weight_files(info, files)
+    identity = (identities or Identities()).begin(weights)
     with torch.inference_mode(False):  # else the weights could never be changed, as an adapter changes them
         pipeline = _pipeline(info, files, device)
         homes = Homes(pipeline, info.placement, device, frozenset(HEAVY))
         upscaler = load_upscaler(info.path / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
-    digest = _digest(weights) if sum(file.stat().st_size for file in weights) <= HASH_LIMIT else None
-    return Loaded(info, pipeline, Adapters(info.id, pipeline, homes), upscaler, _weight_bytes(pipeline), digest)
+    if sum(file.stat().st_size for file in weights) <= AWAITED:
+        wait([identity])
+    return Loaded(info, pipeline, Adapters(info.id, pipeline, homes), upscaler, _weight_bytes(pipeline), identity)
 
 
 def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
@@ -246,11 +255,3 @@ def _weight_bytes(pipeline: Any) -> int:
 
 def _module_bytes(module: torch.nn.Module) -> int:
     return sum(each.numel() * each.element_size() for each in module.parameters())
-
-
-def _digest(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()

@@ -56,7 +56,7 @@ async def test_a_picture_tells_how_it_was_made(engine: Engine, ask: Ask) -> None
     first, negative, facts = text["parameters"].split("\n")
     assert (first, negative) == ("a red dragon", "Negative prompt: blue")
     assert facts.startswith("Steps: 2, Sampler: Euler a, CFG scale: 4.5, Seed: 7, Size: 96x96, Model hash: ")
-    assert record["model_sha256"][:10] in facts
+    assert record["model_blake3"][:10] in facts
     assert picture.notes == (
         "the tiny model does not know “dragon”; it draws circle and star, in red or blue",
         "drawn at 64 × 64, resampled to 96 × 96 without an upscaler",
