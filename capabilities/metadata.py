@@ -5,7 +5,8 @@ It is told in two forms with the same facts. The **document** is for editors: JS
 
     {$schema, schema_rev, $defs: {models-…: {enum, labels}},
      types: {KEY: {type, label, description, restrictions, restrictable, options, methods, missing}},
-     capabilities: [{id, type, label, as: KEY, left, expires}], missing: [{type, why}]}
+     capabilities: [{id, type, label, as: KEY, left, expires}], missing: [{type, why}],
+     endpoints: [{name, owner, version, description, published, parameters: a schema, cap: id}]}
 
 The **list** is what clients of ViwoScript read: for each type one holds ``{type, label, description, methods: [{name,
 label, description, parameters: [{name, type, description, default?, optional?, fields?}], returnType}]}``, each with
@@ -21,12 +22,14 @@ from typing import Any
 
 from mintaka.capabilities import schema
 from mintaka.capabilities.arguments import TYPES
+from mintaka.capabilities.endpoints.space import EndpointSpace
 from mintaka.capabilities.held import Held
 from mintaka.capabilities.limits import people
 from mintaka.capabilities.narrowing import DEFINITIONS, Described, described
 from mintaka.capabilities.offers import NOTHING, Choices, Moment, Offer, Offers, digest
 from mintaka.capabilities.order import Json
 from mintaka.capabilities.registry import CapabilityType, Registry
+from mintaka.library.endpoints import Endpoint
 
 KEPT = 1024
 """How many descriptions are kept, each of one type under one set of restrictions."""
@@ -35,8 +38,9 @@ KEPT = 1024
 class Metadata:
     """What there is to tell of the types in ``registry``; it may be asked from several threads."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, endpoints: EndpointSpace | None = None) -> None:
         self._registry = registry
+        self._endpoints = endpoints
         self._kept: dict[str, Described] = {}
         plain = [described(kind, NOTHING, kind.restrictions(), "") for kind in registry]
         self._program = digest([dict(each) for each in plain])
@@ -77,6 +81,7 @@ class Metadata:
             "types": types,
             "capabilities": capabilities,
             "missing": self._missing(held),
+            "endpoints": self._endpoints_of(held),
         }
 
     def listing(self, held: Iterable[Held]) -> list[dict[str, Any]]:
@@ -116,7 +121,16 @@ class Metadata:
 
     def _revision(self, held: Sequence[Held], moment: Moment) -> str:
         keys: list[Json] = [[each.id, each.label, each.expires, self._key(each, moment)] for each in held]
-        return digest([self._program, keys])
+        endpoints: list[Json] = [[each.owner, each.name, each.version, by.id] for each, by in self._callable(held)]
+        return digest([self._program, keys, endpoints])
+
+    def _endpoints_of(self, held: Sequence[Held]) -> list[Json]:
+        if self._endpoints is None:
+            return []
+        return [{**self._endpoints.described(each), "cap": by.id} for each, by in self._callable(held)]
+
+    def _callable(self, held: Sequence[Held]) -> list[tuple[Endpoint, Held]]:
+        return [] if self._endpoints is None else self._endpoints.callable(held)
 
     def _missing(self, held: Sequence[Held]) -> list[Json]:
         """The types that one holds no capability of."""

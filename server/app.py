@@ -27,6 +27,7 @@ from mintaka.server import http, outbound
 from mintaka.server.api.api import Api
 from mintaka.server.api.asset_routes import AssetRoutes
 from mintaka.server.api.capability_routes import CapabilityRoutes
+from mintaka.server.api.endpoint_routes import EndpointRoutes
 from mintaka.server.api.job_routes import JobRoutes
 from mintaka.server.api.openai_routes import OpenAIRoutes
 from mintaka.server.api.openai_shapes import OPENAI
@@ -145,7 +146,7 @@ class Application:
         # The wire: sessions, jobs, methods.
         self._sessions = Sessions()
         faults = Faults(powers.log, reference=lambda: powers.token_bytes(6).hex())
-        metadata = Metadata(registry)
+        metadata = Metadata(registry, endpoint_space)
         self._watch = MetadataWatch(self._kernel, metadata, self._sessions, powers)
         told = MetadataMethods(self._kernel, metadata, self._watch, tokens)
         assets = Assets(blobs, _subkey(folder.key, "assets"), tokens, self._kernel.owns)
@@ -198,6 +199,7 @@ class Application:
                 self._job_routes,
                 AssetRoutes(asset_methods, assets, workbench),
                 CapabilityRoutes(capability_methods),
+                EndpointRoutes(endpoints, self._jobs, wire),
                 OpenAIRoutes(self._waiting, assets, workbench, capability_methods, powers.clock, own),
             ),
             (REST, OPENAI),

@@ -141,7 +141,7 @@ class EndpointMethods:
             description=params.description,
             now=self._clock(),
         )
-        return Reply(self._told(made))
+        return Reply(self._space.described(made))
 
     @rpc_method("endpoints.list")
     async def list_endpoints(self, caller: Caller, params: Nothing) -> Reply:
@@ -149,7 +149,7 @@ class EndpointMethods:
         session = caller.session
         return Reply(
             [
-                {**self._told(endpoint), "cap": self._shown(session.handles, held), "left": _left(held)}
+                {**self._space.described(endpoint), "cap": self._shown(session.handles, held), "left": _left(held)}
                 for endpoint, held in self.callable(session.principal)
             ]
         )
@@ -161,11 +161,11 @@ class EndpointMethods:
         newest, _ = self.find(session.principal, params.name)
         endpoint = self._space.get(newest.owner, newest.name, params.version)
         if endpoint.owner != session.principal:
-            return Reply(self._told(endpoint))
+            return Reply(self._space.described(endpoint))
         script = self._scripts.read_kept(endpoint.program)
         source = script if isinstance(script, Source) else self._scripts.text(script)
         granted = [self._granted(session.handles, session.principal, id) for id in endpoint.grant]
-        return Reply({**self._told(endpoint), "source": source, "grant": granted})
+        return Reply({**self._space.described(endpoint), "source": source, "grant": granted})
 
     @rpc_method("endpoints.versions")
     async def versions(self, caller: Caller, params: NameParams) -> Reply:
@@ -211,7 +211,7 @@ class EndpointMethods:
 
     def callable(self, principal: str) -> list[tuple[Endpoint, Held]]:
         """Every endpoint a principal may call, with what they call it by."""
-        return self._space.callable(self._kernel, principal)
+        return self._space.callable(self._kernel.held(principal))
 
     def find(self, principal: str, name: str) -> tuple[Endpoint, Held]:
         """The endpoint that a principal means, their own before others', and what they call it by.
@@ -278,16 +278,6 @@ class EndpointMethods:
         job = None if key is None else self._jobs.asked(principal, key)
         asked = None if job is None else self._runs.again(job)
         return asked.grant[0] if asked is not None and asked.script == CALL_IT else None
-
-    def _told(self, endpoint: Endpoint) -> dict[str, object]:
-        return {
-            "name": endpoint.name,
-            "owner": endpoint.owner,
-            "version": endpoint.version,
-            "description": endpoint.description,
-            "published": endpoint.published,
-            "parameters": self.parameters(endpoint),
-        }
 
     def _shown(self, handles: Handles, held: Held) -> dict[str, object]:
         value = CapabilityValue(self._kernel, held.holder, held.id, held.type)

@@ -8,7 +8,7 @@ from mintaka.capabilities.order import Json
 from mintaka.capabilities.widgets import usual
 from mintaka.lang.parameters import Parameter
 from mintaka.runtime.arguments import bind_named, no_such_parameter
-from mintaka.runtime.errors import TypeFault
+from mintaka.runtime.errors import HostFault, ScriptError, TypeFault
 from mintaka.runtime.values import Value, type_name
 
 _JSON_TYPES: Mapping[str, tuple[Json, type]] = {
@@ -44,16 +44,22 @@ def schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
 def bound(parameters: Sequence[Parameter], given: Mapping[str, Value], picture: Picture) -> dict[str, Value]:
     """A value for each parameter, by name; null is the same as leaving one out.
 
-    Raises what `mintaka.runtime.arguments.bind_named` does, and what ``picture`` does.
+    Raises HostFault ``invalid_params`` with the ``parameter`` and what was ``expected`` in its data, and what
+    ``picture`` does.
     """
     known = {each.name: each for each in parameters}
     values: dict[str, Value] = {}
-    for name, value in given.items():
-        if name not in known:
-            raise no_such_parameter(name, list(known))
-        if value is not None:
-            values[name] = picture(known[name], value) if known[name].type == "image" else value
-    return dict(zip(known, bind_named(parameters, values), strict=True))
+    try:
+        for name, value in given.items():
+            if name not in known:
+                raise no_such_parameter(name, list(known))
+            if value is not None:
+                values[name] = picture(known[name], value) if known[name].type == "image" else value
+        return dict(zip(known, bind_named(parameters, values), strict=True))
+    except ScriptError as error:
+        if "parameter" not in error.data:  # it is not about what was given, but a picture cannot be read
+            raise
+        raise HostFault(error.message, kind="invalid_params", hint=error.hint, data=error.data) from None
 
 
 def check(parameters: Sequence[Parameter], given: Mapping[str, Value]) -> None:

@@ -2,14 +2,15 @@
 
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from blake3 import blake3
 
+from mintaka.capabilities.endpoints import form
 from mintaka.capabilities.failures import told
 from mintaka.capabilities.held import Held
-from mintaka.capabilities.kernel import Kernel
 from mintaka.library.endpoints import Endpoint, Endpoints, no_such_endpoint
 from mintaka.runtime.compiler import Program
 from mintaka.runtime.errors import HostFault
@@ -56,18 +57,29 @@ class EndpointSpace:
                 if held.restrictions.permits("endpoints", each.name):
                     yield each
 
-    def callable(self, kernel: Kernel, principal: str) -> list[tuple[Endpoint, Held]]:
-        """Every endpoint that a principal may call, with what they call it by, their own first.
+    def callable(self, all_held: Iterable[Held]) -> list[tuple[Endpoint, Held]]:
+        """Every endpoint that whoever holds all these may call, with what they call it by, their own first.
 
         Where several capabilities reach one, it is the first that has a use left, or the first.
         """
         found: dict[tuple[str, str], tuple[Endpoint, Held]] = {}
-        for held in kernel.held(principal):
+        for held in all_held:
             for each in self.reached(held) if held.type == CALL else ():
                 known = found.get((each.owner, each.name))
                 if known is None or (_spent(known[1]) and not _spent(held)):
                     found[each.owner, each.name] = (each, held)
-        return sorted(found.values(), key=lambda each: (each[0].owner != principal, each[0].owner, each[0].name))
+        return sorted(found.values(), key=lambda each: (each[0].owner != each[1].holder, each[0].owner, each[0].name))
+
+    def described(self, endpoint: Endpoint) -> dict[str, Any]:
+        """What whoever may call an endpoint is told of it; ``parameters`` is the JSON Schema of its arguments."""
+        return {
+            "name": endpoint.name,
+            "owner": endpoint.owner,
+            "version": endpoint.version,
+            "description": endpoint.description,
+            "published": endpoint.published,
+            "parameters": form.schema(self.compile(endpoint.program).parameters),
+        }
 
     def _whole(self, endpoint: Endpoint) -> Endpoint:
         if not hmac.compare_digest(endpoint.seal.encode(), self._seal(endpoint).encode()):
