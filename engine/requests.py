@@ -70,6 +70,8 @@ class Drawing(Request):
     """All of them act at once; each is named once."""
     embeddings: tuple[str, ...] = ()
     """Words of the prompts that stand for embeddings of these names; others are only words."""
+    check_safety: bool = False
+    """Have the model's safety checker look at the pictures; then there are no previews, which it would not see."""
     clip_skip: int = 0
     """How many of a CLIP text encoder's last layers are left out, of all prompts; 1 is what A1111 calls 2."""
 

@@ -58,6 +58,26 @@ def find_model(use: Use, asked: str | None, models: Models, *, inpaints: bool = 
         return choose_model(asked, use.restrictions, models, inpaints=inpaints)
 
 
+def is_checked(model: ModelInfo, restrictions: Restrictions) -> bool:
+    """Whether ``model`` has a safety checker where one is required."""
+    return model.checks_safety or restrictions.permits("require_safety_checker", True)
+
+
+def refuse_unchecked(model: ModelInfo, restrictions: Restrictions) -> None:
+    """Raise HostFault ``unsupported`` where a safety checker is required and ``model`` has none."""
+    if not is_checked(model, restrictions):
+        raise HostFault(
+            f"the model {model.id} has no safety checker, and `require_safety_checker` wants every picture looked at",
+            kind="unsupported",
+            hint="name a model that has one",
+        )
+
+
+def may_preview(restrictions: Restrictions) -> bool:
+    """Whether previews may be shown: not where they are forbidden, nor pictures before a safety checker saw them."""
+    return restrictions.permits("no_preview", True) and restrictions.permits("require_safety_checker", True)
+
+
 def visible(restrictions: Restrictions, models: Models) -> list[ModelInfo]:
     """The models there are that a capability allows."""
     return [each for each in models.list() if restrictions.permits("allowed_models", each.id)]
@@ -74,7 +94,7 @@ def choose_model(asked: str | None, restrictions: Restrictions, models: Models, 
     if asked is None:
         # Looked at only as far as needed: the metadata chooses a model for each of many capabilities among thousands.
         task = Task.INPAINTING if inpaints else Task.TEXT_TO_IMAGE
-        able = (each for each in models.list() if task in each.tasks)
+        able = (each for each in models.list() if task in each.tasks and is_checked(each, restrictions))
         allowed = (each for each in able if restrictions.permits("allowed_models", each.id))
         first = next(allowed, None)
         if first is None:

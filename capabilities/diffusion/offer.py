@@ -11,6 +11,7 @@ from mintaka.capabilities.diffusion.choosing import (
     choose_scheduler,
     choose_size,
     choose_steps,
+    may_preview,
 )
 from mintaka.capabilities.diffusion.studio import FAILURES, Engine, Studio
 from mintaka.capabilities.offers import Advice, Choices, Moment, Offer, Offers
@@ -133,7 +134,7 @@ class DrawingOffer(Offer):
             "num_inference_steps": choose_steps(model.steps, width * height, restrictions),
             "guidance_scale": model.guidance_scale,
             "scheduler": scheduler,
-            "previews": restrictions.permits("no_preview", True),
+            "previews": may_preview(restrictions),
         }
         return Advice(defaults, self.own_defaults(model, restrictions), self.examples(model, restrictions))
 

@@ -59,6 +59,9 @@ class DrawingRestrictions(Restrictions):
     strength: Fractions = restriction("How much of a picture that is given may be made anew, such as [0, 0.5]")
     allowed_loras: Selection = restriction("LoRAs that may be used; [] for none")
     allowed_embeddings: Selection = restriction("Embeddings that prompts may name; [] for none")
+    require_safety_checker: Deny = restriction(
+        "No pictures that the model's own safety checker has not seen; what it finds unfit comes out black"
+    )
     no_preview: Deny = restriction("No previews while a picture is made")
 
 

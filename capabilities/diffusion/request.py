@@ -15,6 +15,8 @@ from mintaka.capabilities.diffusion.choosing import (
     choose_scheduler,
     choose_steps,
     draw_seed,
+    may_preview,
+    refuse_unchecked,
 )
 from mintaka.capabilities.diffusion.options import MAX_PROMPT, DrawingOptions
 from mintaka.capabilities.use import Use
@@ -52,6 +54,7 @@ class Wanted:
     seed: int
     scheduler: str | None
     previews: bool
+    check_safety: bool
     loras: tuple[Lora, ...]
     embeddings: tuple[str, ...]
     """Those that the prompts name."""
@@ -93,6 +96,7 @@ class Wanted:
             "max_compute": self.pixel_steps,
             "seed": (self.seed, self.seed + self.options.batch - 1),
             "no_preview": self.previews,
+            "require_safety_checker": not self.check_safety,
         }
         if self.loras:
             asked["allowed_loras"] = tuple(each.name for each in self.loras)
@@ -123,6 +127,7 @@ class Wanted:
             previews=self.previews,
             loras=self.loras,
             embeddings=self.embeddings,
+            check_safety=self.check_safety,
             clip_skip=self.options.clip_skip,
             **self.added.own,
         )
@@ -165,6 +170,7 @@ def complete(
             kind="invalid_params",
             hint="say it in fewer words",
         )
+    refuse_unchecked(model, restrictions)
     return Wanted(
         model=model,
         prompt=prompt,
@@ -174,7 +180,8 @@ def complete(
         guidance_scale=model.guidance_scale if options.guidance_scale is None else options.guidance_scale,
         seed=draw_seed(use.randomness, restrictions, options.batch) if options.seed is None else options.seed,
         scheduler=choose_scheduler(options.scheduler, model, restrictions),
-        previews=restrictions.permits("no_preview", True) if options.previews is None else options.previews,
+        previews=may_preview(restrictions) if options.previews is None else options.previews,
+        check_safety=not restrictions.permits("require_safety_checker", True),
         loras=choose_loras(options.loras),
         embeddings=choose_embeddings(
             (prompt, options.prompt_2, options.negative_prompt, options.negative_prompt_2), restrictions, models

@@ -153,6 +153,11 @@ class ModelInfo(Data):
     """Parts that are another's, by the pipeline's attribute: the id of a VAE or a text encoder."""
 
     @property
+    def checks_safety(self) -> bool:
+        """Whether a safety checker came with it."""
+        return "safety_checker" in self.components
+
+    @property
     def inpaints(self) -> bool:
         """Whether it was made to repaint parts of pictures, and can do nothing else."""
         return self.tasks == (Task.INPAINTING,)

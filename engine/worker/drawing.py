@@ -13,10 +13,13 @@ from mintaka.engine.messages import Files, controlnet_role
 from mintaka.engine.requests import Controlled, Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
-from mintaka.engine.worker import calling, conditioning, finishing, planning, preview, proxy, stepping
+from mintaka.engine.worker import calling, conditioning, finishing, planning, preview, proxy, safety, stepping
 from mintaka.engine.worker.loading import Loaded, Shelf
 from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
+
+WATCHERS: Mapping[str, Any] = {"safety_checker": None}
+"""What no pipeline is to run by itself; see `mintaka.engine.worker.safety`."""
 
 
 def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
@@ -26,6 +29,8 @@ def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[
         nets = [(files[controlnet_role(i)], each.controlnet) for i, each in enumerate(request.controls)]
         controlnets = tuple(aside(partial(shelf.controlnet, path, name), Lane.LOAD) for path, name in nets)
         loaded = replace(loaded, controlnets=controlnets)
+    if request.check_safety:
+        safety.check_present(loaded.base, loaded.info.id)
     with loaded.adapters.modules(request.loras, files) as modules:
         return _draw(request, files, loaded, modules, on_step)
 
@@ -36,7 +41,7 @@ def _draw(request: Drawing, files: Files, loaded: Loaded, modules: Mapping[str, 
     name = request.scheduler or loaded.info.scheduler
     chosen = schedulers.suited(schedulers.find(name), flow=loaded.info.kin.flow) if name else None
     scheduler = make_scheduler(loaded.base.scheduler, chosen, request.seed)
-    pipeline = proxy.twin(loaded.pipeline(planned.task), {**modules, **planned.modules}, scheduler)
+    pipeline = proxy.twin(loaded.pipeline(planned.task), {**modules, **planned.modules, **WATCHERS}, scheduler)
     words = conditioning.said(pipeline, request, loaded, files)
     notes = (
         *vocabulary_notes(loaded.info, prompts.words(request.prompt, request.embeddings)),
@@ -82,7 +87,9 @@ def _step_callback(
     request: Drawing, loaded: Loaded, scheduler: Any, sizes: sizing.SizePlan, on_step: OnStep
 ) -> Callable[..., dict[str, Any]]:
     rgb = loaded.info.latent_rgb
-    clean = preview.CleanLatents(scheduler) if request.previews and rgb is not None else None
+    clean = (
+        preview.CleanLatents(scheduler) if request.previews and not request.check_safety and rgb is not None else None
+    )
 
     def step_done(pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
         picture = None
@@ -102,12 +109,16 @@ def _finish(
     scheduler: str,
     planned: Plan,
     notes: tuple[str, ...],
-    images: torch.Tensor,
+    tensors: torch.Tensor,
 ) -> list[Picture]:
     model = receipt.Model(loaded.info.id, loaded.digest)
+    images = [planned.finish(each) for each in finishing.finish(tensors, planned.sizes, loaded.upscaler)]
+    unfit = safety.unfit(loaded.base, images) if request.check_safety else [False] * len(images)
     pictures = []
-    for i, drawn in enumerate(finishing.finish(images, planned.sizes, loaded.upscaler)):
-        image, seed = planned.finish(drawn), request.seed + i
-        chunks = receipt.text_chunks(request, seed, model, scheduler, planned.sizes, notes, image.size)
-        pictures.append(Picture(finishing.png(image, chunks), *image.size, seed, notes))
+    for i, (image, hidden) in enumerate(zip(images, unfit, strict=True)):
+        seed, told = request.seed + i, notes
+        if hidden:
+            image, told = safety.black(image), (*notes, safety.BLACKENED)
+        chunks = receipt.text_chunks(request, seed, model, scheduler, planned.sizes, told, image.size)
+        pictures.append(Picture(finishing.png(image, chunks), *image.size, seed, told))
     return pictures

@@ -15,7 +15,6 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ MOST_CHUNKS = 16
 MOST_CARRIED = 20
 """Tokens behind a comma that go on to the next chunk with what follows, rather than being parted from it."""
 
-NOTHING: Mapping[int, Tensor] = MappingProxyType({})
+Taught = tuple[tuple[int, Tensor], ...]
 
 KEEP_BYTES = 64 * 1024 * 1024
 """Encodings kept of each model; a chunk of the largest is 0.6 MB."""
@@ -66,16 +65,16 @@ class Encoded:
     """``[1, width]`` of the whole, from an encoder that tells it."""
 
 
-def read(module: Any, ids: Tensor, skip: int, raw: bool, taught: Mapping[int, Tensor] = NOTHING) -> Encoded:
+def read(module: Any, ids: Tensor, skip: int, raw: bool, taught: Taught = ()) -> Encoded:
     """What the text encoder ``module`` makes of ``ids`` (``[1, tokens]``), its last ``skip`` layers left out.
 
-    ``raw``: as SDXL wants it, from the last layer but one and not normalised. ``taught``: by place in the row, vectors
-    that stand there instead of what the encoder's table has.
+    ``raw``: as SDXL wants it, from the last layer but one and not normalised. ``taught``: places in the row, and the
+    vectors that stand there instead of what the encoder's table has.
     """
 
     def lay_over(_table: Any, _ids: Any, vectors: Tensor) -> Tensor:
         vectors = vectors.clone()
-        for place, vector in taught.items():
+        for place, vector in taught:
             vectors[0, place] = vector
         return vectors
 
@@ -206,9 +205,9 @@ class Encoder:
             padding = [ends.pad_token_id] * (self.room - len(ids))
             row = torch.tensor([[ends.bos_token_id, *ids, ends.eos_token_id, *padding]], device=self.module.device)
             table = dict(self.taught.values())
-            taught = {
-                place: table[token.taught[0]][token.taught[1]] for place, token in enumerate(chunk, 1) if token.taught
-            }
+            taught = tuple(
+                (place, table[token.taught[0]][token.taught[1]]) for place, token in enumerate(chunk, 1) if token.taught
+            )
             kept = self.module.read(row, self.skip, self.raw, taught)
             self.encodings.keep(key, kept)
         return kept
