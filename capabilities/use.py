@@ -10,6 +10,7 @@ from mintaka.capabilities.held import Held
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.ledger import Admission, Published
 from mintaka.capabilities.restrictions import Restrictions
+from mintaka.capabilities.urgency import Urgency
 
 if TYPE_CHECKING:
     from mintaka.runtime.run import Run
@@ -34,6 +35,12 @@ class Use:
     def randomness(self) -> Random:
         """The run's random numbers."""
         return self.run.powers.random
+
+    @property
+    def priority(self) -> int:
+        """How urgent the run is to its principal, among the others of theirs; 0 where nothing was said."""
+        urgency = self.run.powers.hosts.get(Urgency)
+        return urgency.priority if isinstance(urgency, Urgency) else 0
 
     def permit(self, **asked: object) -> None:
         """Raise HostFault ``denied`` unless the capability permits what is asked of each named restriction."""

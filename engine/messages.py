@@ -125,12 +125,12 @@ def files_from(message: Message) -> Files:
 
 def step_message(number: int, step: Step) -> Message:
     """A step of request ``number`` is done."""
-    return {"kind": "step", "id": number, "step": step.step, "steps": step.steps, "preview": step.preview}
+    return {"kind": "step", "id": number, **asdict(step)}
 
 
 def step_from(message: Message) -> Step:
     """The step in the message."""
-    return Step(message["step"], message["steps"], message["preview"])
+    return Step(**{field.name: message[field.name] for field in fields(Step)})
 
 
 def done_message(number: int, pictures: list[Picture]) -> Message:

@@ -26,6 +26,10 @@ class Request:
     id: str
     deadline_s: float | None = None
     """Seconds the request may take from when the worker gets it; ``None`` is without limit."""
+    line: str = ""
+    """Whose it is, by a name that tells nothing: lines get the same share of the device."""
+    priority: int = 0
+    """Before others of its line where it is higher."""
 
 
 MAX_LORA_WEIGHT = 10.0
@@ -264,6 +268,10 @@ class Step:
     steps: int
     preview: bytes | None = None
     """A small WebP picture of what is emerging, or ``None`` when none was asked for or made at this step."""
+    eta_s: float | None = None
+    """Seconds until the picture is finished, by the times of steps that were measured; ``None`` where none were."""
+    memory: int | None = None
+    """Bytes the worker holds: of the device's memory where it has its own, else of main memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Telling:
         if live.stopped:
             return
         if kind == "progress":
-            data = {**data, "eta_ms": self._eta_ms(live, data)}
+            data = {"eta_ms": self._eta_ms(live, data), **data}
             live.progress = data
         elif kind == "asset":
             told = (data.get("call"), data.get("asset"))

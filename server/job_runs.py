@@ -21,6 +21,7 @@ from mintaka.capabilities.images import Image
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.limits import MEGA
 from mintaka.capabilities.references import Kind, References
+from mintaka.capabilities.urgency import Urgency
 from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.budget import Budget, Used
 from mintaka.runtime.errors import HostFault
@@ -126,7 +127,7 @@ class JobRuns:
             args=asked.args,
             budget=asked.budget,
             emit=emit,
-            hosts={Grant: grant},
+            hosts={Grant: grant, Urgency: Urgency(asked.priority)},
             journal=journal,
             codec=codec,
         )

@@ -1,8 +1,10 @@
 """Where the types that draw have their pictures made: admission, the engine, progress, publication, one for all."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from mintaka.capabilities.chain import no_such_capability
@@ -77,7 +79,8 @@ class Studio:
             if call.outcome is not None:
                 images = [Image.from_json(each) for each in json.loads(call.outcome)]
             else:
-                pictures = await self._engine.run(commission.request(call.id), watch(use, call))
+                request = replace(commission.request(call.id), line=_line(use.held.holder), priority=use.priority)
+                pictures = await self._engine.run(request, watch(use, call))
                 images = await self._publish(use, call, commission, pictures)
         for image in images:
             use.emit("asset", {"call": call.id, "asset": image.asset, "width": image.width, "height": image.height})
@@ -119,11 +122,19 @@ def watch(use: Use, call: Admitted) -> OnStep:
         if not call.is_live():
             raise no_such_capability()
         fraction = step.step / step.steps
-        use.emit("progress", {"call": call.id, "step": step.step, "steps": step.steps, "fraction": fraction})
+        told = {"call": call.id, "step": step.step, "steps": step.steps, "fraction": fraction, "memory": step.memory}
+        if step.eta_s is not None:
+            told["eta_ms"] = round(step.eta_s * 1000)
+        use.emit("progress", told)
         if step.preview is not None:
             use.emit("preview", {"call": call.id, "image": step.preview, "mime": "image/webp"})
 
     return on_step
+
+
+def _line(principal: str) -> str:
+    """A name for a principal's requests that tells nothing of who it is."""
+    return hashlib.blake2b(principal.encode(), digest_size=8).hexdigest()
 
 
 def refuse_dearer(commission: Commission) -> None:

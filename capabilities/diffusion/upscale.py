@@ -242,9 +242,9 @@ class Upscale(DrawingType):
             )
         chosen = choose_upscaler(model, factor, use.restrictions, self.installed.snapshot().upscalers)
         source = await self.sources.read(use, image, "image")
-        again = {"tile": options.tile, "overlap": options.overlap}
-        made = EngineUpscale(id="", image=source.data, upscaler=chosen, factor=factor, **again)
-        given_again: list[Value] = [source.asset, chosen, factor, dict[str, Value](again)]
+        tile, overlap = options.tile, options.overlap
+        made = EngineUpscale(id="", image=source.data, upscaler=chosen, factor=factor, tile=tile, overlap=overlap)
+        given_again: list[Value] = [source.asset, chosen, factor, {"tile": tile, "overlap": overlap}]
         [picture] = await self.studio.make(use, Enlargement(source, factor, made, given_again, chosen))
         return picture
 

@@ -1,22 +1,26 @@
 """The desk: takes what the supervisor asks, has it done, and answers. The one place a worker is put together."""
 
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import diffusers
 import torch
 import transformers
+from pydantic import ValidationError
 
 from mintaka.engine import messages
 from mintaka.engine.errors import EngineError
 from mintaka.engine.frames import FrameError, Message
 from mintaka.engine.models.identity import Identities
 from mintaka.engine.requests import Picture, Step
+from mintaka.engine.worker import memory
 from mintaka.engine.worker.failures import as_engine_error
 from mintaka.engine.worker.link import Link
 from mintaka.engine.worker.loading import Shelf
 from mintaka.engine.worker.methods import run
+from mintaka.engine.worker.pace import Paces
 from mintaka.engine.worker.scarcity import Scarcity
 from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, aside
 
@@ -32,6 +36,8 @@ class Desk:
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         self._link = link
+        self._device = torch.device(start.device)
+        self._paces = Paces(time.monotonic)
         identities = Identities(None if start.identities is None else Path(start.identities))
         self._shelf = Shelf(start.device, start.keep_bytes, identities)
         self._loop = SteppingLoop(scarcity=Scarcity(self._shelf.let_go))
@@ -55,13 +61,21 @@ class Desk:
                 self._loop.cancel(message["id"])
 
     def _begin(self, message: Message) -> None:
-        number, files, request = message["id"], messages.files_from(message), messages.request_from(message)
+        number = message["id"]
+        try:
+            files, request = messages.files_from(message), messages.request_from(message)
+        except ValidationError as error:
+            self._link.send(messages.failed_message(number, as_engine_error(error)))
+            return
+        pace = self._paces.of(request)
 
         def on_step(step: Step) -> None:
-            self._link.send(messages.step_message(number, step))
+            told = replace(pace.timed(step), memory=memory.held(self._device))
+            self._link.send(messages.step_message(number, told))
 
         def ended(result: object, error: BaseException | None) -> None:
             if isinstance(result, list):
+                pace.ended()
                 self._deliver(number, result)
             elif isinstance(error, Cancelled):
                 self._link.send({"kind": "cancelled", "id": number})
@@ -70,7 +84,7 @@ class Desk:
 
         deadline = None if request.deadline_s is None else time.monotonic() + request.deadline_s
         work = partial(run, request, files, self._shelf, on_step)
-        self._loop.submit(Ticket(number, work, ended, deadline))
+        self._loop.submit(Ticket(number, work, ended, deadline, request.line, request.priority))
 
     def _deliver(self, number: int, pictures: list[Picture]) -> None:
         try:

@@ -7,6 +7,13 @@ from pathlib import Path
 import torch
 
 
+def held(device: torch.device) -> int | None:
+    """Bytes this process holds there, or ``None`` where nobody tells."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    return _kibibytes("/proc/self/status", "VmRSS:")
+
+
 def left(device: torch.device) -> int | None:
     """Bytes that can still be had there, or ``None`` where nobody tells."""
     if device.type == "cuda":
@@ -28,18 +35,15 @@ def measuring(device: torch.device) -> Callable[[], int | None]:
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         return lambda: int(torch.cuda.max_memory_allocated(device) - before)
-    held = _kibibytes("/proc/self/status", "VmRSS:") if device.type == "cpu" else None
+    now = held(device) if device.type == "cpu" else None
     try:
         Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
     except OSError:
-        held = None
-    if held is None:
-        return lambda: None
-    now = held
+        now = None
 
     def taken() -> int | None:
         peak = _kibibytes("/proc/self/status", "VmHWM:")
-        return None if peak is None or peak <= now else peak - now
+        return None if now is None or peak is None or peak <= now else peak - now
 
     return taken
 

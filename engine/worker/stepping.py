@@ -1,11 +1,12 @@
 """The stepping thread: every request runs in a greenlet and parks wherever it would make the others wait.
 
 There are two ways to park. `call` hands over one run of a heavy module (a UNet step, a VAE decode): the loop takes the
-lowest rank first, and first come first served within a rank, so requests advance step by step in turn and newcomers
-catch up. With it run all others that wait for the same module on inputs of the same form, as one batch of as many rows
-as pay (`mintaka.engine.worker.row_limit`): any number of requests share a step, whatever their prompts, schedulers and
-numbers of steps, and join and leave between any two. `aside` hands over work for a side thread (loading a model,
-encoding pictures) and parks until it is done.
+lowest rank first, so newcomers catch up; within a rank the line that has had least of the device, in a line the highest
+priority, and else first come first served, so requests advance step by step in turn. With it run all others that wait
+for the same module on inputs of the same form, as one batch of as many rows as pay
+(`mintaka.engine.worker.row_limit`): any number of requests share a step, whatever their prompts, schedulers and numbers
+of steps, and join and leave between any two. `aside` hands over work for a side thread (loading a model, encoding
+pictures) and parks until it is done.
 Cancelling and deadlines strike where a request is parked, as an exception in its own greenlet; others do not notice.
 
 Gradient mode is a property of the thread, not of the greenlet, and would leak between requests: the whole loop runs in
@@ -14,6 +15,7 @@ inference mode, and so does every side thread.
 
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ import torch
 from mintaka.engine.errors import DeadlineExceeded
 from mintaka.engine.worker import memory
 from mintaka.engine.worker.failures import is_out_of_memory
+from mintaka.engine.worker.fairness import Shares
 from mintaka.engine.worker.forwards import Forward, Merger
 from mintaka.engine.worker.row_limit import RowLimits
 from mintaka.engine.worker.scarcity import Scarcity
@@ -67,6 +70,10 @@ class Ticket:
     ended: Callable[[object, BaseException | None], None]
     deadline: float | None = None
     """When it must have ended, on the loop's clock."""
+    line: str = ""
+    """Whose it is: every line has the same share of the device."""
+    priority: int = 0
+    """Before others of its line where it is higher."""
 
 
 class Request(greenlet.greenlet):  # type: ignore[misc]
@@ -152,6 +159,7 @@ class SteppingLoop:
         self._merger = Merger()
         self._limits = limits or RowLimits()
         self._scarcity = scarcity or Scarcity()
+        self._shares = Shares()
         self._stopped = False
         self.tally = Tally()
         self.watch = Watch(clock)
@@ -200,7 +208,7 @@ class SteppingLoop:
             self._mail.get()()
 
     def _advance(self) -> None:
-        head = min(self._calls, key=lambda parked: parked.rank)
+        head = min(self._calls, key=self._urgency)
         deadline = head.request.ticket.deadline
         if deadline is not None and self._clock() > deadline:
             self._calls.remove(head)
@@ -208,16 +216,26 @@ class SteppingLoop:
             return
         group = self._companions(head)
         self._calls = [parked for parked in self._calls if parked not in group]
+        began = self._clock()
         outcomes = self._run(group)
+        rows = Counter[str]()
+        for each in group:
+            rows[each.request.ticket.line] += each.forward.rows
+        self._shares.charge(rows, self._clock() - began)
         # On an accelerator the run may still be under way, and be waited for by whoever reads its result.
         allowed_s = self.watch.allowed_s(head.forward.kind, sum(each.forward.rows for each in group))
         for parked, outcome in zip(group, outcomes, strict=True):
             self._resume(parked.request, outcome.value, outcome.error, allowed_s)
 
+    def _urgency(self, parked: Call) -> tuple[int, float, int]:
+        """The least comes first: lowest rank, line that has had least, its highest priority, and then the oldest."""
+        ticket = parked.request.ticket
+        return parked.rank, self._shares.had(ticket.line), -ticket.priority
+
     def _companions(self, head: Call) -> list[Call]:
-        """``head`` and those that can run with it, in the order they came, as many as pay."""
+        """``head`` and those that can run with it, the most urgent first, as many as pay."""
         limit, rows, group = self._limits.of(head.forward.kind).rows, head.forward.rows, [head]
-        for parked in self._calls:
+        for parked in sorted(self._calls, key=self._urgency):
             if parked is not head and parked.forward.key == head.forward.key and rows + parked.forward.rows <= limit:
                 group.append(parked)
                 rows += parked.forward.rows
@@ -271,6 +289,7 @@ class SteppingLoop:
 
     def _begin(self, ticket: Ticket) -> None:
         request = Request(self, ticket)
+        self._shares.come(ticket.line)
         self._requests[ticket.number] = request
         self._resume(request)
 
@@ -316,6 +335,9 @@ class SteppingLoop:
 
     def _end(self, request: Request, result: object, error: BaseException | None) -> None:
         del self._requests[request.ticket.number]
+        line = request.ticket.line
+        if all(each.ticket.line != line for each in self._requests.values()):
+            self._shares.gone(line)
         if not self._requests:
             self._merger.forget()
             self._scarcity.forget()

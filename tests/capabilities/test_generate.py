@@ -2,6 +2,7 @@ import asyncio
 import errno
 import io
 import os
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 from mintaka.capabilities.images import Image
+from mintaka.capabilities.urgency import Urgency
 from mintaka.engine.errors import OutOfDeviceMemory, WorkerCrashed
 from mintaka.runtime.errors import ArityError, HostFault, ScriptError, TypeFault
 
@@ -106,9 +108,21 @@ async def test_every_step_and_the_picture_are_told_to_whoever_watches(world: Any
     kinds = [kind for kind, _ in world.events]
     assert kinds == ["progress", "preview", "progress", "preview", "asset"]
     call = world.events[0][1]["call"]
-    assert world.events[0][1] == {"call": call, "step": 1, "steps": 2, "fraction": 0.5}
+    assert world.events[0][1] == {"call": call, "step": 1, "steps": 2, "fraction": 0.5, "memory": None}
     assert world.events[1][1] == {"call": call, "image": b"RIFF", "mime": "image/webp"}
     assert world.events[-1][1] == {"call": call, "asset": image.asset, "width": 256, "height": 192}
+
+
+async def test_the_engine_is_told_whose_a_request_is_by_a_name_that_tells_nothing_and_how_urgent(world: Any) -> None:
+    cap, run = world.root(), world.run()
+    await draw(world, cap)
+    run.powers = replace(run.powers, hosts={**run.powers.hosts, Urgency: Urgency(7)})
+    await cap.call(run, "textToImage", ["a red circle"])
+    usual, urgent = world.engine.asked
+    assert (usual.priority, urgent.priority) == (0, 7)
+    assert usual.line == urgent.line
+    assert "ann" not in usual.line
+    assert len(usual.line) == 16
 
 
 async def test_pictures_drawn_at_the_same_time_are_told_apart(world: Any) -> None:

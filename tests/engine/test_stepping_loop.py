@@ -40,11 +40,18 @@ class Requests:
         self.loop = SteppingLoop(clock)
         self.ends: SimpleQueue[End] = SimpleQueue()
 
-    def submit(self, number: int, work: Callable[[], object], deadline: float | None = None) -> None:
+    def submit(
+        self,
+        number: int,
+        work: Callable[[], object],
+        deadline: float | None = None,
+        line: str = "",
+        priority: int = 0,
+    ) -> None:
         def ended(result: object, error: BaseException | None) -> None:
             self.ends.put((number, result, error))
 
-        self.loop.submit(Ticket(number, work, ended, deadline))
+        self.loop.submit(Ticket(number, work, ended, deadline, line, priority))
 
     def end(self) -> End:
         return self.ends.get(timeout=10)
@@ -95,6 +102,46 @@ def test_calls_of_a_lower_rank_come_first() -> None:
         requests.end()
         requests.end()
     assert trace == ["early", "early", "late", "late"]
+
+
+def test_the_most_urgent_request_of_a_line_comes_first_however_late_it_came() -> None:
+    trace: list[str] = []
+    gate = threading.Event()
+    with running() as requests:
+        requests.loop.submit(Ticket(0, lambda: call(lambda: gate.wait(10), 0), lambda result, error: None))
+        requests.submit(1, steps(trace, "usual", 3))
+        requests.submit(2, steps(trace, "urgent", 3), priority=5)
+        requests.submit(3, steps(trace, "idle", 1), priority=-5)
+        gate.set()
+        assert [requests.end()[0] for _ in range(3)] == [2, 1, 3]
+    assert trace == ["urgent"] * 3 + ["usual"] * 3 + ["idle"]
+
+
+def test_lines_share_the_device_alike_however_many_requests_they_have_and_whatever_their_priority() -> None:
+    now = [0.0]
+    trace: list[str] = []
+    gate = threading.Event()
+
+    def work(name: str) -> Callable[[], None]:
+        def take() -> None:
+            now[0] += 1
+            trace.append(name)
+
+        def run() -> None:
+            for _ in range(3):
+                call(take, 1)
+
+        return run
+
+    with running(lambda: now[0]) as requests:
+        requests.loop.submit(Ticket(0, lambda: call(lambda: gate.wait(10), 0), lambda result, error: None))
+        for number in range(1, 5):
+            requests.submit(number, work("many"), line="many", priority=100)
+        requests.submit(5, work("one"), line="one")
+        gate.set()
+        ends = [requests.end()[0] for _ in range(5)]
+    assert trace[:6] == ["many", "one"] * 3
+    assert ends[0] == 5
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), SystemExit(1), KeyboardInterrupt()])
