@@ -24,6 +24,11 @@ from mintaka.library.endpoints import Endpoints
 from mintaka.library.entities import Entities
 from mintaka.runtime.compiler import Program
 from mintaka.server import http, outbound
+from mintaka.server.api.a1111_chosen import Chosen
+from mintaka.server.api.a1111_listing import A1111Listing
+from mintaka.server.api.a1111_routes import A1111Routes
+from mintaka.server.api.a1111_running import Running
+from mintaka.server.api.a1111_shapes import A1111
 from mintaka.server.api.api import Api
 from mintaka.server.api.asset_routes import AssetRoutes
 from mintaka.server.api.capability_routes import CapabilityRoutes
@@ -193,7 +198,7 @@ class Application:
         self._job_routes = JobRoutes(job_methods, script_methods, self._sessions, settings.limits)
         self._waiting = Waiting(script_methods, self._jobs, self._runs, self._sessions, self._kernel)
         workbench = Pictures(self._engine.decoded)
-        own = (*settings.origins, *origins)
+        own, chosen = (*settings.origins, *origins), Chosen()
         api = Api(
             (
                 self._job_routes,
@@ -201,8 +206,10 @@ class Application:
                 CapabilityRoutes(capability_methods),
                 EndpointRoutes(endpoints, self._jobs, wire),
                 OpenAIRoutes(self._waiting, assets, workbench, capability_methods, powers.clock, own),
+                A1111Routes(self._waiting, Running(self._waiting, powers.clock), chosen, assets, workbench),
+                A1111Listing(self._waiting, chosen, capability_methods),
             ),
-            (REST, OPENAI),
+            (REST, OPENAI, A1111),
             tokens,
             self._guests,
             self._kernel,

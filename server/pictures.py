@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mintaka.capabilities.failures import told
 from mintaka.engine.headers import Header, read_header
@@ -55,6 +55,27 @@ class Pictures:
             if picture.mode != "RGBA":
                 return None
             return written(picture.getchannel("A").point(lambda alpha: 255 - alpha), "PNG")
+
+        return await self.work(data, make)
+
+    async def fitted(self, data: bytes, size: tuple[int, int], *, crop: bool) -> bytes:
+        """A picture brought to a size, stretched, or cropped to its proportions first; as PNG. Raises BadImage."""
+
+        def make(picture: Image.Image) -> bytes:
+            usual = Image.Resampling.LANCZOS
+            return written(ImageOps.fit(picture, size, usual) if crop else picture.resize(size, usual), "PNG")
+
+        return await self.work(data, make)
+
+    async def inverted(self, data: bytes) -> bytes:
+        """A mask that marks what another does not, white: of one that is transparent anywhere by its opacity.
+
+        Raises BadImage.
+        """
+
+        def make(picture: Image.Image) -> bytes:
+            marked = picture.getchannel("A") if picture.mode == "RGBA" else picture.convert("L")
+            return written(ImageOps.invert(marked), "PNG")
 
         return await self.work(data, make)
 

@@ -27,6 +27,10 @@ Tell = Callable[[str, Mapping[str, object]], None]
 """Takes the kind of an event, as ``job.progress``, and what it tells."""
 
 
+ACCEPTED = "job.accepted"
+"""The first that is told of a job: its id."""
+
+
 class JobFailed(Exception):
     """A job has not given what was wanted; ``told`` is its error object."""
 
@@ -59,6 +63,21 @@ class Waiting:
         """The server ends: nobody waits any longer."""
         self._closed.set()
 
+    async def value(self, call: Call, type: str, method: str) -> object:
+        """What a method of a capability that reads something gives, as JSON; None where the caller holds none."""
+        if not self.holds(call, type):
+            return None
+        params = ExecuteParams.model_validate({"script": ["std.call_method", ["get_capability", type], method]})
+        return (await self._scripts.execute_script(call.caller, params)).result
+
+    def holds(self, call: Call, type: str) -> bool:
+        """Whether the caller holds a capability of a type."""
+        return any(each.type == type for each in self._kernel.held(call.principal))
+
+    def cancel(self, principal: str, job: str) -> None:
+        """End a job of a principal's, if it is not over."""
+        self._jobs.cancel(self._jobs.get(principal, job))
+
     async def pictures(self, call: Call, wanted: Wanted, key: str | None = None) -> list[Image]:
         """The pictures that a call makes. Raises `JobFailed`, and `Fault` where it is not accepted."""
         job = await self.over(call, wanted, key)
@@ -75,7 +94,7 @@ class Waiting:
 
     async def over(self, call: Call, wanted: Wanted, key: str | None = None, tell: Tell | None = None) -> SavedJob:
         """The job of a call, when it is over; ``tell`` hears its events. Raises `Fault` where it is not accepted."""
-        if all(each.type != wanted.type for each in self._kernel.held(call.principal)):
+        if not self.holds(call, wanted.type):
             raise Fault(
                 Kind.NO_SUCH_CAPABILITY,
                 f"Your token holds no capability of type {wanted.type}, which this takes. Ask whoever gave it to you.",
@@ -98,6 +117,7 @@ class Waiting:
 
         visit.heard = hear
         self._sessions.add(call.principal, visit)
+        hear(ACCEPTED, {"job": id})
         try:
             if reply.then is not None:
                 reply.then()

@@ -9,8 +9,13 @@ def picture(
     width: int = 64, height: int = 48, colour: str | tuple[int, ...] = "teal", mode: str = "RGB", format: str = "PNG"
 ) -> bytes:
     """The bytes of a picture of one colour."""
+    return encoded(Image.new(mode, (width, height), colour), format)
+
+
+def encoded(image: Image.Image, format: str = "PNG") -> bytes:
+    """A picture's bytes."""
     file = io.BytesIO()
-    Image.new(mode, (width, height), colour).save(file, format)
+    image.save(file, format)
     return file.getvalue()
 
 

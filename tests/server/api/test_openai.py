@@ -2,14 +2,13 @@
 
 import base64
 import contextlib
-import io
 
 import httpx
 import openai
 import pytest
 
 from mintaka.client import connect
-from tests.server.api.drawn import opened, picture
+from tests.server.api.drawn import encoded, opened, picture
 
 FEW = {"steps": 2, "seed": 7}
 
@@ -60,11 +59,9 @@ def test_what_is_transparent_in_the_mask_is_drawn_anew_and_all_else_stays(openai
     mask = opened(picture(64, 64, (0, 0, 0, 255), "RGBA"))
     mask.paste((0, 0, 0, 0), (0, 0, 32, 64))
     image = picture(64, 64, "teal")
-    file = io.BytesIO()
-    mask.save(file, "PNG")
     [edited] = openai_client.images.edit(
         image=("image.png", image, "image/png"),
-        mask=("mask.png", file.getvalue(), "image/png"),
+        mask=("mask.png", encoded(mask), "image/png"),
         prompt="a red circle",
         size="auto",
         extra_body=FEW,
@@ -74,7 +71,7 @@ def test_what_is_transparent_in_the_mask_is_drawn_anew_and_all_else_stays(openai
     assert after.crop((0, 0, 16, 64)).getcolors() != [(16 * 64, (0, 128, 128))]
     with pytest.raises(openai.BadRequestError, match="keeps its size"):
         openai_client.images.edit(
-            image=("image.png", image, "image/png"), mask=file.getvalue(), prompt="x", size="128x128"
+            image=("image.png", image, "image/png"), mask=encoded(mask), prompt="x", size="128x128"
         )
 
 
