@@ -76,8 +76,8 @@ def misfit(controlnet: ControlNetInfo, model: ModelInfo) -> str | None:
     if not {"unet", "vae"} <= set(model.components):
         return f"the model {model.id} has no UNet that it could steer"
     own = read_json(controlnet.path, CONFIG, controlnet.id)
-    unet = read_json(model.path / "unet", CONFIG, f"{model.id}/unet")
-    vae = read_json(model.path / "vae", CONFIG, f"{model.id}/vae")
+    unet = read_json(model.configs / "unet", CONFIG, f"{model.id}/unet")
+    vae = read_json(model.configs / "vae", CONFIG, f"{model.id}/vae")
     for key in ("cross_attention_dim", "block_out_channels", "layers_per_block"):
         if own.get(key) != unet.get(key):
             return f"its `{key}` is {own.get(key)}, and that of the model {model.id} is {unet.get(key)}"

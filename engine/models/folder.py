@@ -7,7 +7,7 @@ from pathlib import Path
 from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
 from mintaka.engine.models.finding import Found, Place, find
 from mintaka.engine.models.info import CONFIG, INDEX, BadModel, ModelInfo, read_model
-from mintaka.engine.models.kinds import Kind
+from mintaka.engine.models.kinds import ENDINGS, Kind
 from mintaka.engine.models.snapshot import NOTHING, Info, ModelSnapshot
 from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo, read_weights
 
@@ -104,6 +104,8 @@ class ModelFolder:
 
 def _read(found: Found) -> tuple[Kind, Info] | None:
     if found.marker == INDEX:
+        return Kind.MODEL, read_model(Path(found.path), found.name)
+    if found.kind is Kind.MODEL and not found.marker and Path(found.path).suffix in ENDINGS[Kind.MODEL]:
         return Kind.MODEL, read_model(Path(found.path), found.name)
     if found.marker == CONFIG and found.kind in (None, Kind.CONTROLNET):
         controlnet = read_controlnet(Path(found.path), found.name)

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mintaka.engine import schedulers
 from mintaka.engine.errors import EngineError, Unsupported
-from mintaka.engine.models.families import EVERY_TASK, FAMILIES, PIPELINES, Family, LatentRgb, Task, traits
+from mintaka.engine.models.families import EVERY_TASK, FAMILIES, PIPELINES, Family, LatentRgb, Task, Traits, traits
+from mintaka.engine.models.single_file import NotReadable, contents, read_shapes
 
 INDEX = "model_index.json"
 """What a folder in diffusers' format has that holds a whole model."""
@@ -117,6 +118,9 @@ class Sidecar(Placement):
     words: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     latent_rgb: LatentRgb | None = None
+    config: str | None = None
+    """Of a model that is a single file: a folder with a model of the same form, whose configurations and tokenizers it
+    uses, and whose weights of what the file lacks; a path from where the sidecar lies."""
 
 
 class ModelInfo(Data):
@@ -151,6 +155,22 @@ class ModelInfo(Data):
     placement: Placement = Placement()
     borrowed: tuple[tuple[Borrowable, str], ...] = ()
     """Parts that are another's, by the pipeline's attribute: the id of a VAE or a text encoder."""
+    config: Path | None = None
+    """Of a model that is a single file, ``path``: the folder with its configurations, tokenizers and what it lacks."""
+    trained: Mapping[str, bool | str] = {}
+    """What such a file says of how it was trained, over the scheduler's configuration."""
+    lacking: tuple[str, ...] = ()
+    """Parts whose weights such a file lacks, which lie in ``config``."""
+
+    @property
+    def configs(self) -> Path:
+        """The folder with the configurations of its parts."""
+        return self.config or self.path
+
+    @property
+    def folder(self) -> Path:
+        """The folder that what its sidecar names lies in."""
+        return self.path if self.config is None else self.path.parent
 
     @property
     def checks_safety(self) -> bool:
@@ -169,10 +189,12 @@ class ModelInfo(Data):
 
 
 def read_model(path: Path, name: str | None = None) -> ModelInfo:
-    """The model in folder ``path``; ``name`` is its id where the sidecar gives none (the folder's own name if absent).
+    """The model in folder ``path``, or which is the file; ``name`` is its id where the sidecar gives none.
 
     Raises BadModel when a file is missing, is not JSON, or has a wrong value; the message names file and key.
     """
+    if path.is_file():
+        return _read_single(path, name or path.stem)
     name = name or path.name
     index = read_json(path, INDEX, name)
     pipeline = index.get("_class_name")
@@ -183,14 +205,19 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
             f"{name}/{INDEX}: `_class_name` is {pipeline!r}; the engine runs {', '.join(PIPELINES)}",
             hint="convert the model to a pipeline the engine runs",
         )
-    sidecar = _read_sidecar(path, name)
+    return _made(path, name, str(pipeline), components, usual, _read_sidecar(path, name))
+
+
+def _made(
+    path: Path, name: str, pipeline: str, components: tuple[str, ...], usual: Traits, sidecar: Sidecar, **single: Any
+) -> ModelInfo:
     return ModelInfo(
         id=sidecar.id or name,
         title=sidecar.title or sidecar.id or name,
         description=sidecar.description,
         license=sidecar.license,
         family=usual.family.name,
-        pipeline=str(pipeline),
+        pipeline=pipeline,
         path=path,
         components=components,
         native_size=sidecar.native_size,
@@ -206,7 +233,72 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
         tasks=usual.tasks,
         placement=Placement(**{flag: getattr(sidecar, flag) for flag in Placement.model_fields}),
         borrowed=tuple(sidecar.components.items()),
+        **single,
     )
+
+
+def _read_single(file: Path, name: str) -> ModelInfo:
+    """The model that is the one ``file``, with the configurations from the folder that its sidecar names."""
+    try:
+        found = contents(read_shapes(file))
+    except NotReadable as error:
+        raise BadModel(f"{name}: {file.name} {error}", hint="get the file anew") from error
+    if found is None:
+        known = ", ".join(dict.fromkeys(each.title for each in PIPELINES.values()))
+        raise BadModel(
+            f"{name}: {file.name} holds no model that the engine knows by the names of its tensors; it knows {known}",
+            hint="put LoRAs, VAEs and text encoders into the folders of their own",
+        )
+    beside = f"{file.stem}.json"
+    sidecar = _read_sidecar(file.parent, name, beside)
+    if sidecar.config is None:
+        raise BadModel(
+            f"{name}: {file.name} holds weights of a {found.pipelines[0]}, and no configurations and tokenizers",
+            hint="name the folder of a model of the same form, of whose weights only what the file lacks is used: "
+            f'write {{"config": "../folder"}} into {beside}',
+        )
+    config = (file.parent / sidecar.config).resolve()
+    if not (config / INDEX).is_file():
+        raise BadModel(
+            f"{name}/{beside}: `config`: {sidecar.config!r} is no folder with {INDEX}", hint="correct `config`"
+        )
+    index = read_json(config, INDEX, f"{name}/{sidecar.config}")
+    pipeline, components = str(index.get("_class_name")), _components(index, name)
+    if pipeline not in found.pipelines:
+        raise BadModel(
+            f"{name}/{beside}: `config`: that is a folder of a {pipeline}, and {file.name} of a {found.pipelines[0]}",
+            hint="name a folder of a model of the same form",
+        )
+    own = _config(config, name, found.denoiser)
+    for key, value in found.config.items():
+        if own.get(key, value) != value:
+            raise BadModel(
+                f"{name}/{beside}: `config`: the {found.denoiser} there has {key} = {own[key]}, "
+                f"and that in {file.name} {value}",
+                hint="name a folder of a model of the same form",
+            )
+    held = {*found.parts, *sidecar.components}
+    lacking = tuple(part for part in components if part.startswith(WEIGHTS) and part not in (*held, found.denoiser))
+    for part in lacking:
+        if not any((config / part).glob("*.safetensors")):
+            raise BadModel(
+                f"{name}: {file.name} holds no {part}, and neither does the folder that `config` in {beside} names",
+                hint="name a folder with the weights that the file lacks",
+            )
+
+    def read(part: str) -> Mapping[str, Any]:
+        told = {found.denoiser: found.config, "scheduler": found.scheduler}.get(part, {})
+        return {**_config(config, name, part), **told}
+
+    usual = traits(pipeline, components, read)
+    assert usual is not None, "all that a file may hold is of a known family"
+    return _made(
+        file, name, pipeline, components, usual, sidecar, config=config, trained=found.scheduler, lacking=lacking
+    )
+
+
+WEIGHTS = ("vae", "text_encoder", "unet", "transformer")
+"""What the names of parts begin with that cannot do without weights."""
 
 
 CONFIGS = {"scheduler": "scheduler_config.json"}
@@ -232,11 +324,11 @@ def _components(index: dict[str, Any], name: str) -> tuple[str, ...]:
     return tuple(components)
 
 
-def _read_sidecar(path: Path, name: str) -> Sidecar:
-    sidecar = read_told(Sidecar, path, name) if (path / SIDECAR).exists() else Sidecar()
+def _read_sidecar(path: Path, name: str, file: str = SIDECAR) -> Sidecar:
+    sidecar = read_told(Sidecar, path, name, file) if (path / file).exists() else Sidecar()
     if sidecar.enlarge is not None and not file_inside(path, sidecar.enlarge.file):
         raise BadModel(
-            f"{name}/{SIDECAR}: `enlarge.file`: {sidecar.enlarge.file!r} is not a file in the model's folder",
+            f"{name}/{file}: `enlarge.file`: {sidecar.enlarge.file!r} is not a file in the model's folder",
             hint="put the upscaler's file into the folder, or set `enlarge` to null",
         )
     return sidecar

@@ -45,7 +45,7 @@ FOLDERS: Mapping[str, Kind] = {
 SAFETENSORS = ".safetensors"
 
 ENDINGS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.MODEL: (),
+    Kind.MODEL: (SAFETENSORS,),
     Kind.CONTROLNET: (),
     Kind.LORA: (SAFETENSORS,),
     Kind.UPSCALER: (SAFETENSORS,),

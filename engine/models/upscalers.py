@@ -33,7 +33,7 @@ def brought_along(models: Iterable[ModelInfo]) -> Iterator[UpscalerInfo]:
     """The upscalers of ``models``, which can enlarge any picture, though they were made for one model's."""
     for model in models:
         if model.enlarge is not None and model.enlarge.file.endswith(ENDING):
-            path = model.path / model.enlarge.file
+            path = model.folder / model.enlarge.file
             title = f"{path.stem} of {model.title}"
             yield UpscalerInfo(id=path.stem, title=title, path=path, factor=model.enlarge.factor)
 

@@ -2,8 +2,10 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -23,7 +25,7 @@ from mintaka.engine.worker.adapters import Adapters
 from mintaka.engine.worker.encoding import Encodings
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.homes import Homes
-from mintaka.engine.worker.parts import load_parts
+from mintaka.engine.worker.parts import lacking_parts, load_parts
 from mintaka.engine.worker.proxy import HEAVY, controlnet_proxy
 from mintaka.engine.worker.tasks import pipeline_for
 from mintaka.engine.worker.upscaling import Upscaler, Upscalers, load_upscaler
@@ -164,7 +166,7 @@ def load(info: ModelInfo, device: str, files: Files = NOTHING, identities: Ident
     with torch.inference_mode(False):  # else the weights could never be changed, as an adapter changes them
         pipeline = _pipeline(info, files, device)
         homes = Homes(pipeline, info.placement, device, frozenset(HEAVY))
-        upscaler = load_upscaler(info.path / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
+        upscaler = load_upscaler(info.folder / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
     if sum(file.stat().st_size for file in weights) <= AWAITED:
         wait([identity])
     return Loaded(info, pipeline, Adapters(info.id, pipeline, homes), upscaler, _weight_bytes(pipeline), identity)
@@ -174,8 +176,8 @@ def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
     """Load ``info`` onto ``device``, as `load` does a model."""
     _safe_files(info.path, info.id)
     with torch.inference_mode(False):
-        module = _from_pretrained(
-            ControlNetModel, info.path, f"the ControlNet {info.id}", _precision(Half.FLOAT16, device)
+        module = _read(
+            ControlNetModel.from_pretrained, info.path, f"the ControlNet {info.id}", _precision(Half.FLOAT16, device)
         ).to(device)
     return LoadedControlNet(info, module, controlnet_proxy(module), _module_bytes(module))
 
@@ -183,7 +185,10 @@ def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
 def _pipeline(info: ModelInfo, files: Files, device: str) -> Any:
     kind, dtype = getattr(diffusers, info.pipeline), _precision(info.kin.half, device)
     parts = load_parts(info, files, dtype)
-    pipeline = _from_pretrained(kind, info.path, f"the model {info.id}", dtype, **parts)
+    read = kind.from_pretrained if info.config is None else partial(_single_file, kind, info)
+    pipeline = _read(read, info.path, f"the model {info.id}", dtype, **parts)
+    if info.trained:
+        pipeline.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config, **info.trained)
     if pipeline.vae.config.get("force_upcast") and pipeline.vae.dtype == torch.float16:
         pipeline.vae.to(torch.float32)  # in half precision it would give what is not a number
     rgb = info.latent_rgb
@@ -201,30 +206,31 @@ def _precision(half: Half, device: str) -> torch.dtype:
     return torch.float32 if device == "cpu" else getattr(torch, half.value)
 
 
-def _from_pretrained(kind: Any, path: Path, what: str, dtype: torch.dtype, **parts: Any) -> Any:
+def _single_file(kind: Any, info: ModelInfo, file: Path, *, dtype: torch.dtype, **more: Any) -> Any:
+    """A pipeline from one file, with configurations, tokenizers and what it lacks from the folder its sidecar names."""
+    parts = {name: value for name, value in more.items() if isinstance(value, torch.nn.Module)}
+    parts |= lacking_parts(info, dtype)
+    return kind.from_single_file(str(file), config=str(info.config), dtype=dtype, local_files_only=True, **parts)
+
+
+def _read(read: Callable[..., Any], path: Path, what: str, dtype: torch.dtype, **parts: Any) -> Any:
     try:
-        return kind.from_pretrained(
-            path,
-            dtype=dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            low_cpu_mem_usage=True,
-            **parts,
-        )
+        return read(path, dtype=dtype, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=True, **parts)
     except Exception as error:
         if is_out_of_memory(error):
             raise
         raise EngineError(
             f"{what} cannot be loaded ({type(error).__name__}); the server's log says more",
-            hint="check that its folder is complete",
+            hint="check that its files are complete",
         ) from error
 
 
 def _weight_files(info: ModelInfo, files: Files) -> list[Path]:
-    found: list[Path] = []
+    found: list[Path] = [] if info.config is None else [info.path]
     borrowed = dict[str, str](info.borrowed)
-    for component in info.components:
-        place, name = info.path / component, f"{info.id}/{component}"
+    own = info.components if info.config is None else info.lacking
+    for component in dict.fromkeys((*own, *borrowed)):
+        place, name = info.configs / component, f"{info.id}/{component}"
         if component in borrowed:
             place, name = files[part_role(component)], borrowed[component]
         found += [place] if place.is_file() else _safe_files(place, name)

@@ -1,5 +1,6 @@
 """Parts of a model that are another's: a VAE or a text encoder from elsewhere instead of its own."""
 
+import importlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from safetensors import safe_open
 
 from mintaka.engine.errors import EngineError
 from mintaka.engine.messages import Files, part_role
-from mintaka.engine.models.info import CONFIG, SIDECAR, BadModel, ModelInfo, read_json
+from mintaka.engine.models.info import CONFIG, INDEX, SIDECAR, BadModel, ModelInfo, read_json
 from mintaka.engine.worker.failures import is_out_of_memory
 
 FIT = ("latent_channels", "hidden_size")
@@ -27,8 +28,23 @@ def load_parts(info: ModelInfo, files: Files, dtype: torch.dtype) -> dict[str, A
     return {name: _load(info, name, id, files[part_role(name)], dtype) for name, id in info.borrowed}
 
 
+def lacking_parts(info: ModelInfo, dtype: torch.dtype) -> dict[str, Any]:
+    """The modules that the single file of ``info`` lacks, out of the folder that its sidecar names."""
+    if not info.lacking:
+        return {}
+    index = read_json(info.configs, INDEX, info.id)
+    loaded = {}
+    for part in info.lacking:
+        library, name = index[part]
+        kind = getattr(importlib.import_module(library), name)
+        loaded[part] = kind.from_pretrained(
+            info.configs / part, local_files_only=True, use_safetensors=True, dtype=dtype
+        )
+    return loaded
+
+
 def _load(info: ModelInfo, name: str, id: str, path: Path, dtype: torch.dtype) -> Any:
-    own_folder = info.path / name
+    own_folder = info.configs / name
     own = read_json(own_folder, CONFIG, f"{info.id}/{name}") if (own_folder / CONFIG).exists() else {}
     config = read_json(path, CONFIG, id) if path.is_dir() else own
     where = f"{info.id}/{SIDECAR}: `components.{name}`"

@@ -3,7 +3,7 @@
 import io
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from PIL import Image
 
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.messages import MODEL
-from mintaka.engine.models.families import LatentRgb
 from mintaka.engine.pixels import Pixels
 from mintaka.engine.requests import Drawing, Fill, ImageToImage, Inpaint, Picture, Step, TextToImage
-from mintaka.engine.worker import drawing, methods, preview, proxy
+from mintaka.engine.worker import methods, preview, proxy
 from mintaka.engine.worker.loading import Shelf
 from tests.engine import tiny_models
 from tests.engine.test_shared_runs import at_once, looping
@@ -232,23 +231,19 @@ def test_previews_of_flow_matching_show_what_is_clean_by_then(
 ) -> None:
     seen: list[torch.Tensor] = []
     monkeypatch.setattr(preview, "render", lambda latents, rgb, drawn: seen.append(latents) or b"")
-    loaded = shelf.get(families(model), model)
-    channels = loaded.base.vae.config.latent_channels
-    rgb = LatentRgb(((1.0, 1.0, 1.0),) * channels, (0.0, 0.0, 0.0))
-    told = replace(loaded, info=loaded.info.model_copy(update={"latent_rgb": rgb}))
     steps: list[Step] = []
     request = request_of(model, scheduler=scheduler, steps=3, previews=True)
-    with loaded.adapters.modules((), {}) as modules:
-        drawing._draw(request, told, modules, steps.append)
+    methods.run(request, {MODEL: families(model)}, shelf, steps.append)
     assert [each.preview is not None for each in steps] == [True, True, False]
+    channels = shelf.get({MODEL: families(model)}, model).base.vae.config.latent_channels
     assert [each.shape for each in seen] == [(1, channels, 8, 8)] * 2
 
 
 def test_a_vae_that_is_kept_in_single_precision_takes_what_comes_in_half(
     families: Callable[[str], Path], shelf: Shelf
 ) -> None:
-    vae = shelf.get(families("sdxl"), "sdxl").base.vae
-    own = proxy.proxies(shelf.get(families("sdxl"), "sdxl").base)["vae"]
+    vae = shelf.get({MODEL: families("sdxl")}, "sdxl").base.vae
+    own = proxy.proxies(shelf.get({MODEL: families("sdxl")}, "sdxl").base)["vae"]
     latents = torch.randn(1, 4, 8, 8).bfloat16()
     with torch.inference_mode():
         assert torch.equal(own.to(torch.float16).decode(latents).sample, vae.decode(latents.float()).sample)

@@ -98,7 +98,7 @@ def test_a_wrong_sidecar_says_which_file_and_key(tmp_path: Path, sidecar: object
 @pytest.mark.parametrize(
     ("index", "said"),
     [
-        ({"_class_name": "FluxPipeline"}, r"bad/model_index\.json: `_class_name` is 'FluxPipeline'"),
+        ({"_class_name": "AudioPipeline"}, r"bad/model_index\.json: `_class_name` is 'AudioPipeline'"),
         ({}, r"`_class_name` is None"),
         ({**INDEX, "unet": ["my_code", "Net"]}, r"`unet` is \['my_code', 'Net'\]; parts may come from diffusers"),
     ],

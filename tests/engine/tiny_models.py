@@ -18,6 +18,9 @@ SIDE = 64
 WIDTH = 16
 """Numbers a token of a text encoder."""
 
+WIDER = 24
+"""The same of the second one of Stable Diffusion XL."""
+
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
 """How noise was added in Stable Diffusion's training."""
@@ -28,16 +31,16 @@ def tokenizer() -> Any:
     return transformers.CLIPTokenizer.from_pretrained(STARTER / "tokenizer")
 
 
-def clip(*, projects: bool = False) -> Any:
+def clip(width: int = WIDTH, *, projects: bool = False) -> Any:
     """A text encoder of two layers, with a projection of what it read if ``projects``."""
     words = tokenizer()
     config = transformers.CLIPTextConfig(
         vocab_size=len(words),
-        hidden_size=WIDTH,
-        intermediate_size=2 * WIDTH,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=2,
-        projection_dim=WIDTH,
+        projection_dim=width,
         bos_token_id=words.bos_token_id,
         eos_token_id=words.eos_token_id,
         pad_token_id=words.pad_token_id,
@@ -116,10 +119,10 @@ def sdxl(scheduler: Any = None) -> Any:
     return diffusers.StableDiffusionXLPipeline(
         vae=vae(force_upcast=True),
         text_encoder=clip(),
-        text_encoder_2=clip(projects=True),
+        text_encoder_2=clip(WIDER, projects=True),
         tokenizer=tokenizer(),
         tokenizer_2=tokenizer(),
-        unet=unet(2 * WIDTH, projection_class_embeddings_input_dim=6 * 8 + WIDTH, **TEXT_TIME),
+        unet=unet(WIDTH + WIDER, projection_class_embeddings_input_dim=6 * 8 + WIDER, **TEXT_TIME),
         scheduler=scheduler or euler(),
     )
 
@@ -285,7 +288,8 @@ def build(name: str, folder: Path) -> Path:
             if isinstance(part, torch.nn.Module):
                 _enliven(part)
     pipeline.save_pretrained(folder)
-    (folder / "mintaka.json").write_text(json.dumps({"size": [SIDE, SIDE]}))
+    rgb = [[[0.2, 0.2, 0.2]] * pipeline.vae.config.latent_channels, [0.5, 0.5, 0.5]]
+    (folder / "mintaka.json").write_text(json.dumps({"size": [SIDE, SIDE], "latent_rgb": rgb}))
     return folder
 
 
