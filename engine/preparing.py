@@ -23,6 +23,7 @@ from mintaka.engine.requests import (
     Inpaint,
     Outpaint,
     Preprocess,
+    Redraw,
     Request,
     Resample,
     Upscale,
@@ -159,11 +160,25 @@ def _resample(request: Resample, models: Models) -> Files:
 @prepare.register
 def _upscale(request: Upscale, models: Models) -> Files:
     check_enlarged(request.image, request.factor)
-    if not MIN_TILE <= request.tile <= sizing.MAX_SIDE:
-        raise Unsupported(f"tiles of {request.tile} px are out of range; use {MIN_TILE} to {sizing.MAX_SIDE}")
-    if not 0 <= request.overlap <= request.tile // 2:
-        raise Unsupported(f"an overlap of {request.overlap} px is out of range; use 0 to half of the tile")
+    _check_tiles(request.tile, request.overlap)
     return {UPSCALER: models.upscaler(request.upscaler).path}
+
+
+@prepare.register
+def _redraw(request: Redraw, models: Models) -> Files:
+    larger = check_enlarged(request.image, request.factor)
+    _check_same("larger picture", larger, (request.width, request.height))
+    check_strength(request.strength)
+    _check_tiles(request.tile, request.overlap)
+    files = dict(_drawing(request, models))
+    return files if request.upscaler is None else {**files, UPSCALER: models.upscaler(request.upscaler).path}
+
+
+def _check_tiles(tile: int, overlap: int) -> None:
+    if not MIN_TILE <= tile <= sizing.MAX_SIDE:
+        raise Unsupported(f"tiles of {tile} px are out of range; use {MIN_TILE} to {sizing.MAX_SIDE}")
+    if not 0 <= overlap <= tile // 2:
+        raise Unsupported(f"an overlap of {overlap} px is out of range; use 0 to half of the tile")
 
 
 def check_enlarged(image: bytes, factor: int) -> tuple[int, int]:

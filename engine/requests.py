@@ -176,6 +176,28 @@ class Upscale(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Redraw(Drawing):
+    """A picture to be enlarged, and drawn over in overlapping tiles for its detail.
+
+    ``width`` and ``height`` are those of the larger picture.
+    """
+
+    method: ClassVar[str] = "redraw"
+
+    image: bytes
+    factor: int
+    strength: float
+    """As in `ImageToImage`."""
+    interpolation: Interpolation = Interpolation.LANCZOS
+    upscaler: str | None = None
+    """A learned upscaler that enlarges it, instead of arithmetic."""
+    tile: int
+    """The longest side of a tile, in pixels of the larger picture: what suits the model."""
+    overlap: int
+    """Pixels that neighbouring tiles share; at most half of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """A picture that steers a drawing, and the ControlNet that reads it."""
 
@@ -243,6 +265,7 @@ REQUESTS: tuple[type[Request], ...] = (
     Resample,
     Upscale,
     Controlled,
+    Redraw,
     Preprocess,
     Edit,
 )

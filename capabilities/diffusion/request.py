@@ -39,6 +39,10 @@ class Added:
     """Its further options with their values, to make the same again."""
     strength: float | None = None
     """How much of a picture is made anew, where it starts from one."""
+    pixels: int | None = None
+    """How many are drawn, where these are not those of the picture: of tiles that overlap."""
+    asked: Mapping[str, object] = field(default_factory=dict)
+    """What it asks of restrictions that other drawings have not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ class Wanted:
 
     @property
     def pixel_steps(self) -> int:
-        """What it costs at most: width · height · steps · batch."""
-        return self.size[0] * self.size[1] * self.steps * self.options.batch
+        """What it costs at most: pixels · steps · batch."""
+        return pixels_drawn(self.size, self.added) * self.steps * self.options.batch
 
     @property
     def spent(self) -> dict[str, int]:
@@ -97,6 +101,7 @@ class Wanted:
             "seed": (self.seed, self.seed + self.options.batch - 1),
             "no_preview": self.previews,
             "require_safety_checker": not self.check_safety,
+            **self.added.asked,
         }
         if self.loras:
             asked["allowed_loras"] = tuple(each.name for each in self.loras)
@@ -150,6 +155,11 @@ class Wanted:
         return [*self.added.given, {name: value for name, value in options.items() if value is not None}]
 
 
+def pixels_drawn(size: tuple[int, int], added: Added) -> int:
+    """How many pixels a step is made of."""
+    return size[0] * size[1] if added.pixels is None else added.pixels
+
+
 def complete(
     use: Use,
     prompt: str,
@@ -171,12 +181,13 @@ def complete(
             hint="say it in fewer words",
         )
     refuse_unchecked(model, restrictions)
+    drawn = pixels_drawn(size, added) * options.batch
     return Wanted(
         model=model,
         prompt=prompt,
         options=options,
         size=size,
-        steps=options.num_inference_steps or choose_steps(model.steps, size[0] * size[1] * options.batch, restrictions),
+        steps=options.num_inference_steps or choose_steps(model.steps, drawn, restrictions),
         guidance_scale=model.guidance_scale if options.guidance_scale is None else options.guidance_scale,
         seed=draw_seed(use.randomness, restrictions, options.batch) if options.seed is None else options.seed,
         scheduler=choose_scheduler(options.scheduler, model, restrictions),

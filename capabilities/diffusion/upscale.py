@@ -5,10 +5,19 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from mintaka.capabilities.arguments import Options, option, parse_options
-from mintaka.capabilities.diffusion.offer import PICTURE, DrawingOffer, DrawingType
+from mintaka.capabilities.diffusion.choosing import within
+from mintaka.capabilities.diffusion.offer import (
+    PICTURE,
+    DrawingOffer,
+    DrawingType,
+    Prompt,
+    drawing_over,
+    prompt_and_seed,
+)
 from mintaka.capabilities.diffusion.options import MAX_SIDE, DrawingRestrictions
-from mintaka.capabilities.diffusion.studio import FAILURES
-from mintaka.capabilities.failures import told
+from mintaka.capabilities.diffusion.redrawing import REDRAWN, RedrawOptions, redrawn
+from mintaka.capabilities.diffusion.studio import FAILURES, one_or_all
+from mintaka.capabilities.diffusion.upscaling import Larger, choose_upscaler, interpolation_called
 from mintaka.capabilities.images import Image, ImageArgument
 from mintaka.capabilities.offers import Advice
 from mintaka.capabilities.order import AtMost, Json
@@ -18,8 +27,8 @@ from mintaka.capabilities.sources import Source
 from mintaka.capabilities.use import Use
 from mintaka.capabilities.widgets import Phase
 from mintaka.engine.edits import Interpolation
-from mintaka.engine.models.upscalers import BEST, ENDING, best_upscaler, no_such_upscaler
-from mintaka.engine.models.weights import UpscalerInfo
+from mintaka.engine.models import ModelInfo
+from mintaka.engine.models.upscalers import BEST
 from mintaka.engine.preparing import MAX_FACTOR, MIN_FACTOR, MIN_TILE
 from mintaka.engine.requests import Request, Resample
 from mintaka.engine.requests import Upscale as EngineUpscale
@@ -34,22 +43,6 @@ class UpscaleRestrictions(DrawingRestrictions):
     """What enlarging pictures can be restricted to; sizes are those of the larger picture."""
 
     max_factor: AtMost = restriction("Largest factor", unit="times", least=MIN_FACTOR)
-
-
-class Larger(Options):
-    """How much larger."""
-
-    factor: int = option(
-        MIN_FACTOR,
-        label="Factor",
-        help="How many times as wide and as high.",
-        unit="times",
-        ge=MIN_FACTOR,
-        le=MAX_FACTOR,
-        narrowed_by="max_factor",
-        soft=(2, 4),
-        phase=Phase.SIZE,
-    )
 
 
 class TraditionalOptions(Larger):
@@ -113,7 +106,16 @@ USUAL = UpscaleOptions()
 class UpscaleOffer(DrawingOffer):
     """What the metadata tells of ``diffusers.upscale``."""
 
-    methods = ()
+    methods = ("upscaleImg2Img",)
+
+    def own_defaults(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Mapping[str, Json]]:
+        """How much is made anew."""
+        return {"RedrawOptions": {"denoise_strength": within(REDRAWN, restrictions, "strength")}}
+
+    def examples(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Sequence[str]]:
+        """A call of what draws."""
+        said = prompt_and_seed(model, restrictions)
+        return {"upscaleImg2Img": [f'{TAKEN}\n(lens.upscaleImg2Img "{PICTURE}" {said})']}
 
     def advice(self, restrictions: Restrictions) -> Advice:
         """As of every type that draws, but arithmetic needs no model."""
@@ -203,7 +205,7 @@ class Upscale(DrawingType):
         options: TraditionalOptions,
     ) -> Image:
         """Enlarge by arithmetic alone: nothing is added to the picture, and it takes no model."""
-        interpolation = _interpolation(options.method, "method")
+        interpolation = interpolation_called(options.method, "method")
         source = await self.sources.read(use, image, "image")
         made = Resample(id="", image=source.data, factor=options.factor, interpolation=interpolation)
         given: list[Value] = [source.asset, {"method": str(interpolation), "factor": options.factor}]
@@ -248,6 +250,21 @@ class Upscale(DrawingType):
         [picture] = await self.studio.make(use, Enlargement(source, factor, made, given_again, chosen))
         return picture
 
+    @drawing_over(label="Upscale by drawing")
+    async def upscale_img2_img(
+        self,
+        use: Use,
+        image: Annotated[ImageArgument, "The picture to enlarge"],
+        prompt: Prompt,
+        options: RedrawOptions,
+    ) -> Image | list[Image]:
+        """Enlarge a picture, then draw over it as the prompt says, in tiles as large as the model draws.
+
+        Tiles overlap by a quarter, where one fades into the other, and every pixel of each is paid.
+        """
+        source = await self.sources.read(use, image, "image")
+        return one_or_all(await self.studio.make(use, redrawn(use, source, prompt, options, self.installed)))
+
     @method(effects=Effect.READS, label="Upscalers")
     async def upscalers(self, use: Use) -> list[Json]:
         """The upscalers that may be used, each with its factor where that is told."""
@@ -256,32 +273,3 @@ class Upscale(DrawingType):
             for each in self.installed.snapshot().upscalers
             if use.restrictions.permits("allowed_models", each.id)
         ]
-
-
-def choose_upscaler(
-    asked: str | None, factor: int, restrictions: Restrictions, upscalers: Sequence[UpscalerInfo]
-) -> str:
-    """The upscaler asked for, or the best for the factor of those allowed. Raises HostFault ``no_such_model``.
-
-    What was asked for by name is looked for only when the call is let begin: nobody learns what else there is.
-    """
-    if asked is not None and asked.lower() not in BEST:
-        return asked.removesuffix(ENDING)
-    allowed = [each for each in upscalers if restrictions.permits("allowed_models", each.id)]
-    best = best_upscaler(allowed, factor)
-    if best is None:
-        with told():
-            raise no_such_upscaler("none of the upscalers that may be used is there", ())
-    return best.id
-
-
-def _interpolation(name: str, option: str) -> Interpolation:
-    try:
-        return Interpolation(name.lower())
-    except ValueError:
-        raise HostFault(
-            f"there is no `{option}` “{name[:20]}”; there are {', '.join(Interpolation)}",
-            kind="invalid_params",
-            hint=f"use {' or '.join(Interpolation)}",
-            data={"option": option},
-        ) from None

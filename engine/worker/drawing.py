@@ -8,8 +8,8 @@ from typing import Any
 import diffusers
 import torch
 
-from mintaka.engine import prompts, receipt, schedulers, sizing
-from mintaka.engine.messages import Files, controlnet_role
+from mintaka.engine import prompts, receipt, schedulers
+from mintaka.engine.messages import UPSCALER, Files, controlnet_role
 from mintaka.engine.requests import Controlled, Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
@@ -31,6 +31,8 @@ def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[
         loaded = replace(loaded, controlnets=controlnets)
     if request.check_safety:
         safety.check_present(loaded.base, loaded.info.id)
+    if UPSCALER in files:
+        loaded = replace(loaded, upscaler=aside(partial(shelf.upscalers.get, files[UPSCALER]), Lane.LOAD))
     with loaded.adapters.modules(request.loras, files) as modules:
         return _draw(request, files, loaded, modules, on_step)
 
@@ -57,7 +59,7 @@ def _draw(request: Drawing, files: Files, loaded: Loaded, modules: Mapping[str, 
             "num_images_per_prompt": request.batch,
             "generator": [torch.Generator("cpu").manual_seed(request.seed + i) for i in range(request.batch)],
             "output_type": "pt",
-            "callback_on_step_end": _step_callback(request, loaded, scheduler, sizes, on_step),
+            "callback_on_step_end": _step_callback(request, loaded, scheduler, planned, on_step),
             **calling.guidance(pipeline, request.guidance_scale, request.negative_prompt),
             **calling.sizes(sizes.drawn),
             **calling.second_prompts(pipeline, request),
@@ -66,7 +68,7 @@ def _draw(request: Drawing, files: Files, loaded: Loaded, modules: Mapping[str, 
         },
     )
     notes += calling.left_out(pipeline, request, arguments)
-    images = pipeline(**arguments).images
+    images = planned.draw(pipeline, arguments)
     notes += stepping.notes()
     label = chosen.label if chosen is not None else type(scheduler).__name__
     return aside(partial(_finish, request, loaded, label, planned, notes, images), Lane.FINISH)
@@ -84,16 +86,18 @@ def make_scheduler(base: Any, chosen: Scheduler | None, seed: int) -> Any:
 
 
 def _step_callback(
-    request: Drawing, loaded: Loaded, scheduler: Any, sizes: sizing.SizePlan, on_step: OnStep
+    request: Drawing, loaded: Loaded, scheduler: Any, planned: Plan, on_step: OnStep
 ) -> Callable[..., dict[str, Any]]:
-    rgb = loaded.info.latent_rgb
-    clean = (
-        preview.CleanLatents(scheduler) if request.previews and not request.check_safety and rgb is not None else None
-    )
+    rgb, sizes = loaded.info.latent_rgb, planned.sizes
+    # Of several runs each is a part of the picture, which shows nothing by itself.
+    wanted = request.previews and not request.check_safety and rgb is not None and planned.runs == 1
+    clean = preview.CleanLatents(scheduler) if wanted else None
+    step = 0
 
-    def step_done(pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
+    def step_done(pipeline: Any, _index: int, _timestep: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
+        nonlocal step
         picture = None
-        step, steps = index + 1, pipeline.num_timesteps
+        step, steps = step + 1, pipeline.num_timesteps * planned.runs
         if clean is not None and rgb is not None and clean.latest is not None and preview.wanted(step, steps):
             latents = preview.unpacked(clean.latest, pipeline, sizes.drawn)
             picture = aside(partial(preview.render, latents, rgb, sizes.drawn), Lane.QUICK)

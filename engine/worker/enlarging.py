@@ -10,13 +10,15 @@ from mintaka.engine import receipt
 from mintaka.engine.edits import Interpolation
 from mintaka.engine.messages import UPSCALER, Files
 from mintaka.engine.requests import OnStep, Picture, Resample, Step, Upscale
+from mintaka.engine.tiling import Grid
 from mintaka.engine.worker import decoding, finishing
 from mintaka.engine.worker.forwards import Entry, Forward
 from mintaka.engine.worker.loading import Shelf
 from mintaka.engine.worker.resampling import FILTERS
 from mintaka.engine.worker.stepping import Lane, aside, call
-from mintaka.engine.worker.tiles import Grid, by_tiles
+from mintaka.engine.worker.tiles import by_tiles
 from mintaka.engine.worker.trees import PLAIN
+from mintaka.engine.worker.upscaling import Upscaler
 
 RANK = 2
 """Tiles take turns with the steps of drawings."""
@@ -46,26 +48,35 @@ def upscale(request: Upscale, files: Files, shelf: Shelf, on_step: OnStep) -> li
     """
     upscaler = aside(partial(shelf.upscalers.get, files[UPSCALER]), Lane.LOAD)
     image = aside(partial(decoding.decode, request.image), Lane.FINISH)
+    pixels, reached = learned(image, upscaler, request.factor, request.tile, request.overlap, on_step)
+    return [aside(partial(_upscaled, request, image, pixels, reached), Lane.FINISH)]
+
+
+def learned(
+    image: Image.Image, upscaler: Upscaler, factor: int, tile: int, overlap: int, on_step: OnStep | None = None
+) -> tuple[torch.Tensor, int]:
+    """The colours of ``image`` (1 × 3 × height × width, 0..1) enlarged by ``factor`` or more, and by how much."""
     colours = np.array(image.convert("RGB"), np.float32) / 255
     pixels = torch.from_numpy(colours).permute(2, 0, 1)[None]
-    grids = [Grid(image.height, image.width, request.tile, request.overlap)]
+    grids = [Grid(image.height, image.width, tile, overlap)]
     reached = upscaler.factor
-    while reached < request.factor:
-        grids.append(Grid(image.height * reached, image.width * reached, request.tile, request.overlap))
+    while reached < factor:
+        grids.append(Grid(image.height * reached, image.width * reached, tile, overlap))
         reached *= upscaler.factor
     done, steps = 0, sum(map(len, grids))
     entry = Entry(upscaler.model.model, "__call__", upscaler, ("images",), PLAIN)
 
-    def enlarge(tile: torch.Tensor) -> torch.Tensor:
+    def enlarge(part: torch.Tensor) -> torch.Tensor:
         nonlocal done
-        large: torch.Tensor = call(Forward.of(entry, (tile,), {}), RANK)
+        large: torch.Tensor = call(Forward.of(entry, (part,), {}), RANK)
         done += 1
-        on_step(Step(done, steps))
+        if on_step is not None:
+            on_step(Step(done, steps))
         return large.cpu()
 
     for grid in grids:
         pixels = by_tiles(pixels, grid, upscaler.factor, enlarge)
-    return [aside(partial(_upscaled, request, image, pixels, reached), Lane.FINISH)]
+    return pixels, reached
 
 
 def _upscaled(request: Upscale, image: Image.Image, pixels: torch.Tensor, reached: int) -> Picture:

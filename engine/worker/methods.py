@@ -10,6 +10,7 @@ from mintaka.engine.worker import (  # they register their planners
     editing,
     enlarging,
     inpainting,  # noqa: F401
+    redrawing,  # noqa: F401
 )
 from mintaka.engine.worker.loading import Shelf
 

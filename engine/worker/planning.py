@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial, singledispatch
 from typing import Any
 
+import torch
 from PIL import Image
 
 from mintaka.engine import sizing
@@ -23,6 +24,12 @@ from mintaka.engine.worker.stepping import Lane, aside
 def as_drawn(image: Image.Image) -> Image.Image:
     """What the model drew is the picture."""
     return image
+
+
+def at_once(pipeline: Any, arguments: Mapping[str, Any]) -> torch.Tensor:
+    """The pictures of one run of the pipeline."""
+    images: torch.Tensor = pipeline(**arguments).images
+    return images
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,9 @@ class Plan:
     finish: Callable[[Image.Image], Image.Image] = as_drawn
     """From what was drawn, at its finished size, to the picture; runs on a side thread."""
     notes: tuple[str, ...] = ()
+    draw: Callable[[Any, Mapping[str, Any]], torch.Tensor] = at_once
+    """From the pipeline and what it is called with to pictures (n × 3 × height × width, 0..1), in so many ``runs``."""
+    runs: int = 1
 
 
 @singledispatch

@@ -7,7 +7,7 @@ import pytest
 
 from mintaka.capabilities.metadata import Metadata
 from mintaka.engine.edits import Interpolation
-from mintaka.engine.requests import Resample, Upscale
+from mintaka.engine.requests import Redraw, Resample, Upscale
 from mintaka.runtime.errors import HostFault
 from tests.capabilities.test_repainting import picture
 from tests.capabilities.test_scripts_that_hold_capabilities import run
@@ -100,3 +100,42 @@ async def test_every_example_runs_as_it_stands(world: Any, models: Any) -> None:
     for each in told["methods"]:
         [example] = each["examples"]
         assert await run(world, example, cap) is not None
+
+
+async def test_drawing_over_an_enlarged_picture_is_paid_by_its_tiles(world: Any, models: Any) -> None:
+    cap = world.root("diffusers.upscale")
+    said = {"model_id": "beta", "factor": 4, "num_inference_steps": 10, "seed": 3}
+    image = await cap.call(world.run(), "upscaleImg2Img", [picture(), "a heart", said])
+    asked = world.engine.asked[-1]
+    assert isinstance(asked, Redraw)
+    assert (asked.width, asked.height, asked.factor, asked.strength) == (192, 128, 4, 0.3)
+    assert (asked.tile, asked.overlap, asked.interpolation, asked.upscaler) == (64, 16, Interpolation.LANCZOS, None)
+    again = image.made_with["args"][-1]
+    assert (again["factor"], again["denoise_strength"], again["upscale_method"], again["tile"]) == (
+        4,
+        0.3,
+        "lanczos",
+        64,
+    )
+    # 4 × 3 tiles of 64 × 64, of which 3 of 10 steps were run; all ten must be affordable.
+    paid = world.narrow(cap, None, {"compute": 12 * 64 * 64 * 10 / 1e6})
+    await paid.call(world.run(), "upscaleImg2Img", [picture(), "a heart", said])
+    [left] = [each["left"] for each in Metadata(world.kernel.registry).listing([paid.describe()])]
+    assert left["compute"] == pytest.approx(12 * 64 * 64 * 7 / 1e6)
+    with pytest.raises(HostFault, match="megapixel-steps"):
+        await paid.call(world.run(), "upscaleImg2Img", [picture(), "a heart", said])
+
+
+async def test_the_upscaler_that_comes_first_is_one_that_is_allowed(world: Any, models: Any) -> None:
+    put(models, "a")
+    cap = world.narrow(world.root("diffusers.upscale"), {"allowed_models": ["beta", "a"], "strength": [0, 0.2]})
+    said = {"upscaleMethod": "model"}
+    await cap.call(world.run(), "upscaleImg2Img", [picture(), "a heart", said])
+    asked = world.engine.asked[-1]
+    assert (asked.model, asked.upscaler, asked.strength) == ("beta", "a", 0.2)
+    for refused, why in (
+        ({**said, "upscaler": "b"}, "`allowed_models`"),
+        ({"upscale_method": "x"}, "`upscale_method`"),
+    ):
+        with pytest.raises(HostFault, match=why):
+            await cap.call(world.run(), "upscaleImg2Img", [picture(), "a heart", refused])
