@@ -199,6 +199,8 @@ def read_model(path: Path, name: str | None = None) -> ModelInfo:
     index = read_json(path, INDEX, name)
     pipeline = index.get("_class_name")
     components = _components(index, name)
+    for part in components:
+        _check_format(path, name, part)
     usual = traits(str(pipeline), components, partial(_config, path, name))
     if usual is None:
         raise BadModel(
@@ -308,6 +310,17 @@ CONFIGS = {"scheduler": "scheduler_config.json"}
 def _config(path: Path, name: str, part: str) -> Mapping[str, Any]:
     file = f"{part}/{CONFIGS.get(part, 'config.json')}"
     return read_json(path, file, name) if (path / file).exists() else {}
+
+
+def _check_format(path: Path, name: str, part: str) -> None:
+    """Refuse weights in a format that a CPU cannot compute with, or for which a package of its own would be needed."""
+    told = _config(path, name, part).get("quantization_config") if part.startswith(WEIGHTS) else None
+    if isinstance(told, dict):
+        raise BadModel(
+            f"{name}/{part}/config.json: `quantization_config`: its weights are quantised by "
+            f"{told.get('quant_method', 'something')}, which the engine does not run",
+            hint="use the model in 16 bits, or its transformer as a GGUF file",
+        )
 
 
 def _components(index: dict[str, Any], name: str) -> tuple[str, ...]:

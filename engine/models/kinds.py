@@ -43,9 +43,10 @@ FOLDERS: Mapping[str, Kind] = {
 """Names of folders that hold one kind each; what lies in them is named by its path there."""
 
 SAFETENSORS = ".safetensors"
+GGUF = ".gguf"
 
 ENDINGS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.MODEL: (SAFETENSORS,),
+    Kind.MODEL: (SAFETENSORS, GGUF),
     Kind.CONTROLNET: (),
     Kind.LORA: (SAFETENSORS,),
     Kind.UPSCALER: (SAFETENSORS,),

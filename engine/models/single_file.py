@@ -1,6 +1,6 @@
 """Models that are one file, as other programs write them: what it holds is told by the names and forms of its tensors.
 
-Only the header of a safetensors file is read, which is JSON (github.com/huggingface/safetensors, "Format"). Names are
+Only the header is read: of a safetensors file it is JSON (github.com/huggingface/safetensors, "Format"). Names are
 those of the models' origin, and for transformers alone also those of diffusers. What no file holds is the words of its
 tokenizers and the shape of what surrounds it, so all that comes from a folder beside: see `mintaka.engine.models.info`.
 """
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mintaka.engine.models import gguf
 from mintaka.engine.models.families import Config
+from mintaka.engine.models.kinds import GGUF
 
 MOST_HEADER = 100_000_000
 """Bytes of a header, at most: the format's own limit."""
@@ -31,7 +33,9 @@ class NotReadable(Exception):
 
 
 def read_shapes(file: Path) -> Shapes:
-    """The form of each tensor in the safetensors ``file`` by its name. Raises NotReadable."""
+    """The form of each tensor in the safetensors or GGUF ``file`` by its name. Raises NotReadable."""
+    if file.suffix == GGUF:
+        return _read_gguf(file)
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -47,6 +51,15 @@ def read_shapes(file: Path) -> Shapes:
         raise NotReadable(f"cannot be read ({error.strerror})") from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise NotReadable("is no safetensors file") from error
+
+
+def _read_gguf(file: Path) -> Shapes:
+    try:
+        return gguf.read_gguf(file)
+    except OSError as error:
+        raise NotReadable(f"cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, OverflowError, RecursionError) as error:
+        raise NotReadable("is no GGUF file, or was cut off") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
 from mintaka.engine.models.families import Half, Task
 from mintaka.engine.models.identity import Identities
 from mintaka.engine.models.info import CONFIG, BadModel, ModelInfo, read_model
-from mintaka.engine.models.kinds import CONVERT, PICKLES
+from mintaka.engine.models.kinds import CONVERT, GGUF, PICKLES
 from mintaka.engine.worker.adapters import Adapters
 from mintaka.engine.worker.encoding import Encodings
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.homes import Homes
-from mintaka.engine.worker.parts import lacking_parts, load_parts
+from mintaka.engine.worker.parts import lacking_parts, load_parts, quantised_part
 from mintaka.engine.worker.proxy import HEAVY, controlnet_proxy
 from mintaka.engine.worker.tasks import pipeline_for
 from mintaka.engine.worker.upscaling import Upscaler, Upscalers, load_upscaler
@@ -210,6 +210,9 @@ def _single_file(kind: Any, info: ModelInfo, file: Path, *, dtype: torch.dtype, 
     """A pipeline from one file, with configurations, tokenizers and what it lacks from the folder its sidecar names."""
     parts = {name: value for name, value in more.items() if isinstance(value, torch.nn.Module)}
     parts |= lacking_parts(info, dtype)
+    if file.suffix == GGUF:
+        parts |= quantised_part(info, dtype)
+        return kind.from_pretrained(info.config, dtype=dtype, local_files_only=True, use_safetensors=True, **parts)
     return kind.from_single_file(str(file), config=str(info.config), dtype=dtype, local_files_only=True, **parts)
 
 

@@ -10,6 +10,7 @@ import diffusers
 import torch
 import transformers
 from diffusers.models.modeling_utils import ModelMixin
+from diffusers.quantizers.quantization_config import GGUFQuantizationConfig
 from safetensors import safe_open
 
 from mintaka.engine.errors import EngineError
@@ -28,6 +29,31 @@ def load_parts(info: ModelInfo, files: Files, dtype: torch.dtype) -> dict[str, A
     return {name: _load(info, name, id, files[part_role(name)], dtype) for name, id in info.borrowed}
 
 
+def quantised_part(info: ModelInfo, dtype: torch.dtype) -> dict[str, Any]:
+    """The denoiser that the GGUF file of ``info`` holds, as it is quantised; each layer is made wide as it runs."""
+    return {
+        part: _known(read_json(info.configs, INDEX, info.id)[part]).from_single_file(
+            str(info.path),
+            config=str(info.configs),
+            subfolder=part,
+            local_files_only=True,
+            dtype=dtype,
+            quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
+        )
+        for part in info.components
+        if part in DENOISERS
+    }
+
+
+DENOISERS = ("unet", "transformer")
+
+
+def _known(named: tuple[str, str]) -> Any:
+    """The class that ``model_index.json`` names, of a library that was looked at when it was read."""
+    library, name = named
+    return getattr(importlib.import_module(library), name)
+
+
 def lacking_parts(info: ModelInfo, dtype: torch.dtype) -> dict[str, Any]:
     """The modules that the single file of ``info`` lacks, out of the folder that its sidecar names."""
     if not info.lacking:
@@ -35,11 +61,8 @@ def lacking_parts(info: ModelInfo, dtype: torch.dtype) -> dict[str, Any]:
     index = read_json(info.configs, INDEX, info.id)
     loaded = {}
     for part in info.lacking:
-        library, name = index[part]
-        kind = getattr(importlib.import_module(library), name)
-        loaded[part] = kind.from_pretrained(
-            info.configs / part, local_files_only=True, use_safetensors=True, dtype=dtype
-        )
+        told = {"local_files_only": True, "use_safetensors": True, "dtype": dtype}
+        loaded[part] = _known(index[part]).from_pretrained(info.configs / part, **told)
     return loaded
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import gguf
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -209,3 +210,60 @@ def test_a_single_file_draws_as_the_folder_it_was_made_of(
     assert ("transformer" in info.lacking, "vae" in info.lacking) == (False, name == "flux_dev")
     assert (drawn(info.path, shelf) == drawn(folder, shelf)).all()
     assert shelf.get({MODEL: info.path}, info.id).identity.result() is not None
+
+
+def write_gguf(transformer: Any, file: Path) -> None:
+    """What can be is in blocks of eight bits; sides that are no multiple of a block's stay wide."""
+    writer = gguf.GGUFWriter(str(file), "flux")
+    writer.add_array("test.words", ["some", "words"])
+    for name, tensor in transformer.state_dict().items():
+        numbers = tensor.float().numpy()
+        if numbers.ndim == 2 and numbers.shape[1] % 32 == 0:
+            eight = gguf.quants.quantize(numbers, gguf.GGMLQuantizationType.Q8_0)
+            writer.add_tensor(name, eight, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+        else:
+            writer.add_tensor(name, numbers)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def test_a_transformer_in_gguf_draws_nearly_as_the_wide_one_and_stays_small(
+    tmp_path: Path, folders: Callable[[str], Path]
+) -> None:
+    folder, shelf = folders("flux_dev"), Shelf("cpu", 1 << 30)
+    wide = diffusers.FluxTransformer2DModel.from_pretrained(folder / "transformer")
+    place = tmp_path / "stable-diffusion"
+    place.mkdir()
+    write_gguf(wide, place / "small.gguf")
+    (place / "small.json").write_text(json.dumps({"config": str(folder), "size": [64, 64]}))
+    assert read_shapes(place / "small.gguf") == {name: tuple(each.shape) for name, each in wide.state_dict().items()}
+    [info] = ModelFolder([tmp_path]).list()
+    assert (info.id, info.family, info.guidance_scale) == ("small", "flux", 3.5)
+    mine, theirs = drawn(info.path, shelf), drawn(folder, shelf)
+    assert 0 < abs(mine - theirs).mean() < 12
+    narrow = shelf.get({MODEL: info.path}, "small").base.transformer
+    assert any(weight.dtype == torch.uint8 for weight in narrow.parameters())
+
+
+def test_what_is_no_gguf_is_refused(tmp_path: Path, folders: Callable[[str], Path]) -> None:
+    write_gguf(torch.nn.Linear(2, 2), tmp_path / "x.gguf")
+    whole = (tmp_path / "x.gguf").read_bytes()
+    assert read_shapes(tmp_path / "x.gguf") == {"weight": (2, 2), "bias": (2,)}
+    for data in (b"", b"GGUF", whole[:40], b"GGUF" + struct.pack("<IQQ", 3, 1 << 50, 0), b"GGUF\x09" + whole[5:]):
+        (tmp_path / "x.gguf").write_bytes(data)
+        with pytest.raises(NotReadable, match="is no GGUF file, or was cut off"):
+            read_shapes(tmp_path / "x.gguf")
+
+
+def test_a_folder_of_quantised_weights_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "transformer").mkdir()
+    (tmp_path / "model_index.json").write_text(
+        json.dumps({"_class_name": "FluxPipeline", "transformer": ["diffusers", "FluxTransformer2DModel"]})
+    )
+    told = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    (tmp_path / "transformer" / "config.json").write_text(json.dumps(told))
+    with pytest.raises(BadModel, match="quantised by bitsandbytes, which the engine does not run") as raised:
+        read_model(tmp_path)
+    assert "GGUF" in str(raised.value.hint)
