@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 
+from starlette.routing import Route
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
@@ -54,6 +55,8 @@ from mintaka.server.guests import Guests
 from mintaka.server.job_methods import JobMethods, Publisher
 from mintaka.server.job_runs import JobRuns
 from mintaka.server.jobs import Jobs
+from mintaka.server.mcp.mount import Agents
+from mintaka.server.mcp.tools import Tools
 from mintaka.server.metadata import MetadataMethods, MetadataWatch
 from mintaka.server.pictures import Pictures
 from mintaka.server.places import model_folder, web_bundle
@@ -218,6 +221,10 @@ class Application:
             __version__,
         )
 
+        # The same for agents.
+        tools = Tools(self._kernel, metadata, endpoints, script_methods, self._sessions, wire)
+        self._agents = Agents(tools, tokens, self._guests, self._kernel, faults, settings.limits, __version__)
+
         # What listens: the gate, then HTTP and WebSockets.
         self._connections = 0
 
@@ -236,7 +243,16 @@ class Application:
 
         site = Site(web_bundle())
         self.asgi: ASGIApp = Gate(
-            http.routes(attend, assets, site, tokens, told.respond, api.routes, __version__, self.status),
+            http.routes(
+                attend,
+                assets,
+                site,
+                tokens,
+                told.respond,
+                [*api.routes, Route("/mcp", self._agents)],
+                __version__,
+                self.status,
+            ),
             (*hosts, *settings.hosts),
             (*origins, *settings.origins),
         )
@@ -258,6 +274,7 @@ class Application:
         self._watching.cancel()
         self._job_routes.close()
         self._waiting.close()
+        await self._agents.close()
         await self._errands.stop()
         await self._jobs.stop()
         await self._engine.close()

@@ -7,7 +7,9 @@ from pydantic import Field
 
 from mintaka.capabilities.entities.space import CONTROL, CREATE
 from mintaka.capabilities.grant import Grant
+from mintaka.capabilities.held import Held
 from mintaka.capabilities.kernel import Kernel
+from mintaka.capabilities.value import CapabilityValue
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.compiler import Program
 from mintaka.runtime.execute import Outcome
@@ -152,6 +154,15 @@ class ScriptMethods:
         program = self._scripts.program([op, *(["std.arg", index] for index in range(len(args)))])
         return await self._run(program, args, self._scripts.budget({}), self.grant(session), emit, caller)
 
+    async def run_method(self, held: Held, method: str, given: Mapping[str, Value], emit: Emit) -> Outcome:
+        """Call a method of a capability with arguments and options by name; it runs as a script that holds no other."""
+        args = self._method_args(held.type, method, given)
+        value = CapabilityValue(self._kernel, held.holder, held.id, held.type)
+        places = [["std.arg", index] for index in range(len(args) + 1)]
+        program = self._scripts.program(["std.call_method", places[0], method, *places[1:]])
+        grant = Grant(self._kernel, held.holder, [held.id])
+        return await self._run(program, [value, *args], self._scripts.budget({}), grant, emit)
+
     def _prepared(self, session: Session, params: ExecuteParams) -> tuple[Program, list[Value]]:
         if not params.params:
             args = [self._wire.decode(arg, session.handles) for arg in params.args]
@@ -222,7 +233,7 @@ class ScriptMethods:
                 methods |= {type.name: (type.name, last)} if last in type.methods else {}
         return methods
 
-    def _method_args(self, type: str, method: str, given: Mapping[str, object] | Sequence[object]) -> list[object]:
+    def _method_args(self, type: str, method: str, given: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
         """By position as they stand; by name, the method's own in their order, and the rest are its options."""
         if not isinstance(given, Mapping):
             return list(given)

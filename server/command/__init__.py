@@ -13,6 +13,7 @@ from mintaka.server.command.endpoints import endpoints_app
 from mintaka.server.command.faults import CommandFault
 from mintaka.server.command.fmt import fmt
 from mintaka.server.command.jobs import jobs_app
+from mintaka.server.command.mcp import mcp
 from mintaka.server.command.models import models_app
 from mintaka.server.command.ops import ops
 from mintaka.server.command.repl import repl
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, run, repl, check, fmt, ops, doctor, version):
+for command in (serve, run, repl, check, fmt, ops, mcp, doctor, version):
     app.command()(command)
 # What follows the name is read by the endpoint's own form.
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)(call)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 EXTRA_OF = {
     "alembic": "server",
     "blake3": "server",
+    "mcp": "mcp",
     "PIL": "server",
     "psycopg": "postgres",
     "sqlalchemy": "server",

@@ -64,7 +64,7 @@ class Form:
         kind: Any = {"integer": int, "number": float, "boolean": bool}.get(str(about.get("type")), str)
         note = ""
         if "enum" in about:
-            kind = Enum(name, {f"v{place}": _shown(each) for place, each in enumerate(about["enum"])})
+            kind = _one_of(name, [_shown(each) for each in about["enum"]])
         elif about["widget"] == "image":
             kind, note = Path, "(a file)"
         elif kind is bool:
@@ -91,6 +91,12 @@ class Form:
             except ValueError:
                 raise CommandFault(f"{name} is given as JSON, and {value!r} is none.") from None
         return value
+
+
+def _one_of(name: str, choices: list[str]) -> Any:
+    """An Enum of these choices, which is how typer is told of them."""
+    make: Callable[..., Any] = Enum
+    return make(name, {f"v{place}": each for place, each in enumerate(choices)})
 
 
 def _shown(value: object) -> str:
