@@ -217,6 +217,17 @@ TABLE = (
         ("ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"),
         variants=(Variant(_shifted_less, 9, 0.0),),
     ),
+    Family(
+        "qwen-image",
+        "Qwen-Image",
+        50,
+        4.0,
+        ("QwenImagePipeline", "QwenImageImg2ImgPipeline", "QwenImageInpaintPipeline"),
+        size=(1328, 1328),
+    ),
+    Family("chroma", "Chroma", 35, 5.0, ("ChromaPipeline",), tasks=(Task.TEXT_TO_IMAGE,)),
+    Family("aura-flow", "AuraFlow", 50, 3.5, ("AuraFlowPipeline",), tasks=(Task.TEXT_TO_IMAGE,)),
+    Family("lumina2", "Lumina Image 2", 30, 4.0, ("Lumina2Pipeline",), tasks=(Task.TEXT_TO_IMAGE,)),
 )
 
 FAMILIES: Mapping[str, Family] = {each.name: each for each in TABLE}

@@ -191,11 +191,12 @@ def _pipeline(info: ModelInfo, files: Files, device: str) -> Any:
         pipeline.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config, **info.trained)
     if pipeline.vae.config.get("force_upcast") and pipeline.vae.dtype == torch.float16:
         pipeline.vae.to(torch.float32)  # in half precision it would give what is not a number
-    rgb = info.latent_rgb
-    if rgb is not None and len(rgb.matrix) != pipeline.vae.config.latent_channels:
+    rgb, kept = info.latent_rgb, pipeline.vae.config
+    channels = kept.get("latent_channels") or kept.get("z_dim")
+    if rgb is not None and len(rgb.matrix) != channels:
         raise BadModel(
-            f"{info.id}/mintaka.json: `latent_rgb` has {len(rgb.matrix)} rows; the model's latents have "
-            f"{pipeline.vae.config.latent_channels} channels",
+            f"{info.id}/mintaka.json: `latent_rgb` has {len(rgb.matrix)} rows; the model's latents have {channels} "
+            "channels",
             hint="correct `latent_rgb`, or set it to null and do without previews",
         )
     return pipeline

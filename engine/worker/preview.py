@@ -72,7 +72,8 @@ def unpacked(latents: torch.Tensor, pipeline: Any, drawn: tuple[int, int]) -> to
     """``latents`` as n × channels × height × width, of a pipeline that lays patches of them in a row."""
     if latents.dim() != 3:  # n × patches × numbers
         return latents
-    return torch.as_tensor(pipeline._unpack_latents(latents, drawn[1], drawn[0], pipeline.vae_scale_factor))
+    found = torch.as_tensor(pipeline._unpack_latents(latents, drawn[1], drawn[0], pipeline.vae_scale_factor))
+    return found[:, :, 0] if found.dim() == 5 else found  # the VAE of videos has a frame
 
 
 def render(latents: torch.Tensor, rgb: LatentRgb, drawn: tuple[int, int]) -> bytes:

@@ -101,6 +101,8 @@ def model(folder: Path, pipeline: str, parts: Parts, **sidecar: object) -> Model
             5.0,
             1024,
         ),
+        ("QwenImagePipeline", {"transformer": {"guidance_embeds": False}}, "qwen-image", 50, 4.0, 1328),
+        ("ChromaPipeline", {}, "chroma", 35, 5.0, 1024),
         ("ZImagePipeline", {"scheduler": FLOW}, "z-image", 9, 0.0, 1024),
     ],
 )

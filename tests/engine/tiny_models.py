@@ -231,8 +231,7 @@ def flux_kontext() -> Any:
 
 def z_image(shift: float = 6.0) -> Any:
     """Z-Image, whose words are read by a language model."""
-    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    reads = transformers.Qwen2Tokenizer(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[])
+    reads = _letters()
     reads.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     encoder = transformers.Qwen3Model(
         transformers.Qwen3Config(
@@ -263,6 +262,132 @@ def z_image(shift: float = 6.0) -> Any:
     )
 
 
+def _letters() -> Any:
+    """A tokenizer of single bytes."""
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    return transformers.Qwen2Tokenizer(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[])
+
+
+def qwen_image() -> Any:
+    """Qwen-Image: a model of pictures and words reads, and a VAE of videos draws."""
+    reads = _letters()
+    text = {
+        "vocab_size": len(reads),
+        "hidden_size": WIDTH,
+        "intermediate_size": 2 * WIDTH,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0},
+    }
+    sight = {"depth": 1, "hidden_size": WIDTH, "intermediate_size": WIDTH, "num_heads": 2, "out_hidden_size": WIDTH}
+    config = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=sight)
+    return diffusers.QwenImagePipeline(
+        vae=diffusers.AutoencoderKLQwenImage(
+            base_dim=8,
+            z_dim=4,
+            dim_mult=[1, 2, 2, 2],
+            num_res_blocks=1,
+            temperal_downsample=[False, True, True],
+            latents_mean=[0.0] * 4,
+            latents_std=[1.0] * 4,
+        ),
+        text_encoder=transformers.Qwen2_5_VLForConditionalGeneration(config),
+        tokenizer=reads,
+        transformer=diffusers.QwenImageTransformer2DModel(
+            in_channels=16,
+            out_channels=4,
+            num_layers=2,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=WIDTH,
+            axes_dims_rope=(4, 6, 6),
+        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+    )
+
+
+def chroma() -> Any:
+    """Chroma: FLUX.1 with T5 alone."""
+    encoder, reads = t5(WIDTH)
+    return diffusers.ChromaPipeline(
+        vae=vae(shift_factor=0.1, scaling_factor=0.8),
+        text_encoder=encoder,
+        tokenizer=reads,
+        transformer=diffusers.ChromaTransformer2DModel(
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=WIDTH,
+            axes_dims_rope=(4, 4, 8),
+            approximator_num_channels=8,
+            approximator_hidden_dim=16,
+            approximator_layers=1,
+        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
+    )
+
+
+def aura_flow() -> Any:
+    """AuraFlow."""
+    _, reads = t5(WIDTH)
+    config = transformers.UMT5Config(
+        vocab_size=len(reads), d_model=WIDTH, d_kv=8, d_ff=2 * WIDTH, num_layers=1, num_heads=2
+    )
+    return diffusers.AuraFlowPipeline(
+        vae=vae(),
+        text_encoder=transformers.UMT5EncoderModel(config),
+        tokenizer=reads,
+        transformer=diffusers.AuraFlowTransformer2DModel(
+            sample_size=SIDE // 8,
+            num_mmdit_layers=1,
+            num_single_dit_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=4,
+            caption_projection_dim=32,
+            joint_attention_dim=WIDTH,
+            pos_embed_max_size=64,
+        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=1.73),
+    )
+
+
+def lumina2() -> Any:
+    """Lumina Image 2, which a language model reads for."""
+    reads = _letters()
+    encoder = transformers.Gemma2Model(
+        transformers.Gemma2Config(
+            vocab_size=len(reads),
+            hidden_size=WIDTH,
+            intermediate_size=2 * WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+        )
+    )
+    return diffusers.Lumina2Pipeline(
+        vae=vae(shift_factor=0.1, scaling_factor=0.8),
+        text_encoder=encoder,
+        tokenizer=reads,
+        transformer=diffusers.Lumina2Transformer2DModel(
+            sample_size=SIDE // 8,
+            in_channels=4,
+            hidden_size=32,
+            num_layers=1,
+            num_refiner_layers=1,
+            num_attention_heads=2,
+            num_kv_heads=1,
+            multiple_of=16,
+            axes_dim_rope=(4, 6, 6),
+            cap_feat_dim=WIDTH,
+        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=6.0),
+    )
+
+
 MODELS: Mapping[str, Callable[[], Any]] = {
     "sd2": sd2,
     "masked": masked,
@@ -276,6 +401,10 @@ MODELS: Mapping[str, Callable[[], Any]] = {
     "flux_fill": flux_fill,
     "flux_kontext": flux_kontext,
     "z_image": z_image,
+    "qwen_image": qwen_image,
+    "chroma": chroma,
+    "aura_flow": aura_flow,
+    "lumina2": lumina2,
 }
 
 
@@ -288,7 +417,9 @@ def build(name: str, folder: Path) -> Path:
             if isinstance(part, torch.nn.Module):
                 _enliven(part)
     pipeline.save_pretrained(folder)
-    rgb = [[[0.2, 0.2, 0.2]] * pipeline.vae.config.latent_channels, [0.5, 0.5, 0.5]]
+    kept = pipeline.vae.config
+    channels = kept.get("latent_channels") or kept.get("z_dim")
+    rgb = [[[0.2, 0.2, 0.2]] * channels, [0.5, 0.5, 0.5]]
     (folder / "mintaka.json").write_text(json.dumps({"size": [SIDE, SIDE], "latent_rgb": rgb}))
     return folder
 
