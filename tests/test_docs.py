@@ -4,8 +4,9 @@ Fenced blocks, by their language:
 
 - ``mtk``: a script, run on a server. A last comment ``; => VALUE`` gives its value as JSON, or ``picture 256 × 256``.
   ``mtk error=KIND``: the script is refused with that kind.
-- ``console``: lines after ``$`` are commands, run in an empty folder against the running server; the other lines are
-  what they print, in order, where ``…`` stands for anything. Commands that set a machine up are checked by name only.
+- ``console``: lines after ``$`` are commands, run in an empty folder against the running server, whose address and
+  token are in ``SERVER`` and ``TOKEN``; the other lines are what they print, in order, where ``…`` stands for anything.
+  Commands that set a machine up are checked by name only.
 - ``python``: run with ``url`` and ``token`` of the server defined.
 - ``rpc``: a conversation with the server: ``→`` is sent, ``←`` is the answer, where ``"…"`` stands for any value.
 """
@@ -121,6 +122,9 @@ def test_command_prints_what_the_page_says(block: Block, server: Any, tmp_path: 
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MINTAKA_DATA": str(server.data),
+        "SERVER": server.http,
+        "TOKEN": server.token,
+        "NO_PROXY": "127.0.0.1",
         "COLUMNS": "120",
         "NO_COLOR": "1",
     }
