@@ -10,8 +10,15 @@ from mintaka.server.settings import Settings
 
 def model_folder(settings: Settings) -> ModelFolder:
     """The models of the settings, those of other programs that they name, and those in the package."""
+    own = own_model_folders(settings)
     others = [place for file in settings.extra_model_paths for place in extra_places(file)]
-    return ModelFolder((*settings.models, *others, shipped_models()), settings.model_aliases)
+    return ModelFolder((*own, *others, shipped_models()), settings.model_aliases)
+
+
+def own_model_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders of the owner's models: those of the settings, else one in the data folder."""
+    folders = settings.models or (settings.data / "models",)
+    return tuple(each.expanduser().absolute() for each in folders)
 
 
 def shipped_models() -> Path:

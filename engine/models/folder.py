@@ -4,12 +4,13 @@ import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mintaka.engine.models.controlnets import ControlNetInfo, read_controlnet
+from mintaka.engine.models.controlnets import ControlNetInfo
 from mintaka.engine.models.finding import Found, Place, find
-from mintaka.engine.models.info import CONFIG, INDEX, BadModel, ModelInfo, read_model
-from mintaka.engine.models.kinds import ENDINGS, Kind
+from mintaka.engine.models.info import BadModel, ModelInfo
+from mintaka.engine.models.kinds import Kind
+from mintaka.engine.models.reading import read_found
 from mintaka.engine.models.snapshot import NOTHING, Info, ModelSnapshot
-from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo, read_weights
+from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo
 
 
 class ModelFolder:
@@ -87,7 +88,7 @@ class ModelFolder:
         read: dict[Found, tuple[Kind, Info] | None] = {}
         for each in find(self._places):
             try:
-                told = self._read[each] if each in self._read else _read(each)
+                told = self._read[each] if each in self._read else read_found(each)
             except BadModel as fault:
                 # Not remembered: it may be put right by a file that is not looked at here.
                 faults.setdefault((each.kind, each.name), fault)
@@ -100,15 +101,3 @@ class ModelFolder:
         if self._last is None or self._last[0] != seen:
             self._last = seen, ModelSnapshot(found, faults, self._aliases)
         return self._last[1]
-
-
-def _read(found: Found) -> tuple[Kind, Info] | None:
-    if found.marker == INDEX:
-        return Kind.MODEL, read_model(Path(found.path), found.name)
-    if found.kind is Kind.MODEL and not found.marker and Path(found.path).suffix in ENDINGS[Kind.MODEL]:
-        return Kind.MODEL, read_model(Path(found.path), found.name)
-    if found.marker == CONFIG and found.kind in (None, Kind.CONTROLNET):
-        controlnet = read_controlnet(Path(found.path), found.name)
-        if controlnet is not None:
-            return Kind.CONTROLNET, controlnet
-    return read_weights(found)

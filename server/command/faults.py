@@ -6,6 +6,8 @@ from contextlib import contextmanager
 EXTRA_OF = {
     "alembic": "server",
     "blake3": "server",
+    "httpx": "server",
+    "huggingface_hub": "engine",
     "mcp": "mcp",
     "PIL": "server",
     "psycopg": "postgres",

@@ -270,7 +270,10 @@ def test_doctor_says_what_to_do_about_what_fails(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["serve", "run", "repl", "check", "ops", "doctor", "version", "models list", "models info", "caps list"],
+    [
+        *("serve", "run", "repl", "check", "ops", "doctor", "version", "caps list"),
+        *("models list", "models info", "models add", "models verify", "models remove"),
+    ],
 )
 def test_help_has_an_example(command):
     from typer.testing import CliRunner
