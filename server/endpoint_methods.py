@@ -269,9 +269,10 @@ class EndpointMethods:
             raise _failure(json.loads(job.error or "{}"), job.id)
         return outcome
 
-    def parameters(self, endpoint: Endpoint) -> dict[str, Any]:
-        """The JSON Schema of an endpoint's arguments."""
-        return form.schema(self._space.compile(endpoint.program).parameters)
+    def callable_now(self, principal: str) -> list[tuple[Endpoint, dict[str, Any]]]:
+        """The endpoints that a principal may call and that can be called, with the JSON Schemas of their arguments."""
+        told = [(each, self._space.described(each)) for each, _ in self.callable(principal)]
+        return [(each, about["parameters"]) for each, about in told if "unavailable" not in about]
 
     def _before(self, principal: str, key: str | None) -> str | None:
         """What the request of that key was made by: asked once more it is the same, whatever one holds by now."""

@@ -155,11 +155,12 @@ class JobRuns:
         return self._kernel.calls.compute_spent(id) / MEGA
 
     def published(self, id: str) -> list[dict[str, object]]:
-        """What a job has published, as its events tell it."""
-        return [
-            {"call": call, "asset": each.name, "width": each.width, "height": each.height}
-            for call, each in self._kernel.calls.published(id)
-        ]
+        """What a job has published, each picture once: an endpoint passes on what it drew."""
+        found: dict[str, dict[str, object]] = {}
+        for call, each in self._kernel.calls.published(id):
+            told: dict[str, object] = {"call": call, "asset": each.name, "width": each.width, "height": each.height}
+            found.setdefault(each.name, told)
+        return list(found.values())
 
     def ended(self, saved: SavedJob, outcome: Outcome | None = None) -> None:
         """A job is over: what its run made for itself ends with it, but for what it gave; nothing stays reserved."""

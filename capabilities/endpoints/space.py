@@ -70,16 +70,27 @@ class EndpointSpace:
                     found[each.owner, each.name] = (each, held)
         return sorted(found.values(), key=lambda each: (each[0].owner != each[1].holder, each[0].owner, each[0].name))
 
+    def parameters(self, endpoint: Endpoint) -> dict[str, Any]:
+        """The JSON Schema of its arguments. Raises what `get` does, and HostFault where it compiles no more."""
+        return form.schema(self.compile(self._whole(endpoint).program).parameters)
+
     def described(self, endpoint: Endpoint) -> dict[str, Any]:
-        """What whoever may call an endpoint is told of it; ``parameters`` is the JSON Schema of its arguments."""
-        return {
+        """What whoever may call an endpoint is told of it; ``parameters`` is the JSON Schema of its arguments.
+
+        One that cannot be called any more, since its script is none to this version or was changed where it is kept,
+        is told as ``unavailable``, with the reason.
+        """
+        told: dict[str, Any] = {
             "name": endpoint.name,
             "owner": endpoint.owner,
             "version": endpoint.version,
             "description": endpoint.description,
             "published": endpoint.published,
-            "parameters": form.schema(self.compile(endpoint.program).parameters),
         }
+        try:
+            return {**told, "parameters": self.parameters(endpoint)}
+        except HostFault as fault:
+            return {**told, "parameters": form.schema([]), "unavailable": fault.message}
 
     def _whole(self, endpoint: Endpoint) -> Endpoint:
         if not hmac.compare_digest(endpoint.seal.encode(), self._seal(endpoint).encode()):

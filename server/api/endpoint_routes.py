@@ -29,6 +29,7 @@ class EndpointShown(Shown):
     description: str
     published: float = Field(description="Seconds since the epoch")
     parameters: dict[str, Any] = Field(description="The JSON Schema of its arguments")
+    unavailable: str | None = Field(default=None, description="Why it cannot be called any more")
 
 
 class Arguments(Body):
@@ -117,11 +118,11 @@ class EndpointRoutes:
 
     def paths(self, principal: str | None) -> Mapping[str, object]:
         """A path item for each endpoint that ``principal`` may call, with the schema of its arguments."""
-        found = [] if principal is None else [each for each, _ in self._endpoints.callable(principal)]
-        names = [each.name for each in found]
+        found = [] if principal is None else self._endpoints.callable_now(principal)
+        names = [each.name for each, _ in found]
         return {
-            ADDRESS + (each.name if names.count(each.name) == 1 else f"{each.owner}/{each.name}"): self._item(each)
-            for each in found
+            ADDRESS + (each.name if names.count(each.name) == 1 else f"{each.owner}/{each.name}"): _item(each, schema)
+            for each, schema in found
         }
 
     async def _described(self, call: Call, name: str) -> object:
@@ -140,29 +141,31 @@ class EndpointRoutes:
         outcome = await _unless_gone(call.request, self._endpoints.finish(job, keep=call.key is not None))
         return {"job": job.id, "result": self._wire.encode_result(outcome, handles)}
 
-    def _item(self, endpoint: Endpoint) -> dict[str, object]:
-        answer = {"job": {"type": "string"}, "result": {"description": "Pictures as base64 with their address"}}
-        return {
-            "post": {
-                "operationId": f"call_{endpoint.owner}_{endpoint.name}",
-                "tags": ["Endpoints"],
-                "summary": endpoint.description or f"Call {endpoint.name}.",
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": self._endpoints.parameters(endpoint)}},
+
+def _item(endpoint: Endpoint, schema: Mapping[str, object]) -> dict[str, object]:
+    """The OpenAPI path item of one endpoint."""
+    answer = {"job": {"type": "string"}, "result": {"description": "Pictures as base64 with their address"}}
+    return {
+        "post": {
+            "operationId": f"call_{endpoint.owner}_{endpoint.name}",
+            "tags": ["Endpoints"],
+            "summary": endpoint.description or f"Call {endpoint.name}.",
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": schema}},
+            },
+            "responses": {
+                "200": {
+                    "description": "Done",
+                    "content": {"application/json": {"schema": {"type": "object", "properties": answer}}},
                 },
-                "responses": {
-                    "200": {
-                        "description": "Done",
-                        "content": {"application/json": {"schema": {"type": "object", "properties": answer}}},
-                    },
-                    "default": {
-                        "description": "What went wrong",
-                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
-                    },
+                "default": {
+                    "description": "What went wrong",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
                 },
-            }
+            },
         }
+    }
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -80,11 +80,10 @@ class Tools:
             seen.add(each.type)
             for tool in _methods(each, document["types"][told["as"]], document["$defs"]):
                 found[_free(tool.name, found)] = tool
-        for endpoint, _ in self._endpoints.callable(principal):
+        for endpoint, schema in self._endpoints.callable_now(principal):
             name = _free(f"call_{endpoint.name}"[:LONGEST], found)
-            schema = _plain(self._endpoints.parameters(endpoint), {})
             about = endpoint.description or f"Call {endpoint.name}."
-            found[name] = Tool(name, endpoint.name, about, schema, False, endpoint)
+            found[name] = Tool(name, endpoint.name, about, _plain(schema, {}), False, endpoint)
         return found
 
     async def call(self, visit: Visit, name: str, given: Mapping[str, object], emit: Emit) -> object:

@@ -160,6 +160,8 @@ async def test_a_program_that_was_changed_in_the_database_is_not_run(market: Mar
     with market.space.database.write() as tx:
         tx.execute(endpoints.update().values(program="2"))
     assert (await market.fails("ann", '(call.call "cat")')).kind == "storage_error"
+    [(changed, _)] = market.space.callable(market.kernel.held("ann"))
+    assert "changed" in market.space.described(changed)["unavailable"]
 
 
 async def test_calls_at_the_same_time_are_counted_until_they_end(market: Market) -> None:

@@ -75,6 +75,8 @@ async def test_a_guest_calls_by_link_what_the_link_names_and_holds_nothing_else(
             assert (picture.width, picture.height) == (64, 64)
             job = (await guest.call("jobs.list"))[0]
             assert job["state"] == "done"
+            assets = (await guest.call("jobs.get", {"job": job["job"]}))["assets"]
+            assert [each["asset"] for each in assets] == [picture.asset]
             again = await refused(guest, "endpoints.call", {"name": "linked"})
             assert again.kind == "no_budget"
             described = await guest.call("endpoints.describe", {"name": "linked"})
