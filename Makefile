@@ -20,7 +20,7 @@ web_sources := $(shell find web/src web/public web/index.html web/*.json web/*.t
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test check bench fuzz chaos test-postgres mutants docs web wheel starter clean
+.PHONY: help run test check bench fuzz chaos soak test-postgres mutants docs web wheel starter clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -54,6 +54,9 @@ fuzz: $(fuzzer) ## Fuzz the readers and the ops, and compare programs with the r
 
 chaos: $(tools) ## Kill a server at random moments under random jobs, and see that nothing is lost or done twice (KILLS=100)
 	$(bin)/python -m fuzz.chaos $(or $(KILLS),100)
+
+soak: $(tools) ## Mixed requests at a real engine with cancels, killed workers and bad inputs; each ends once (CALLS=1000)
+	$(bin)/python -m fuzz.engine $(or $(CALLS),1000)
 
 test-postgres: $(tools) ## Run the tests of capabilities on PostgreSQL too (Debian's, installed where it is missing)
 	@command -v pg_virtualenv >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
