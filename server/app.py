@@ -156,7 +156,7 @@ class Application:
         faults = Faults(powers.log, reference=lambda: powers.token_bytes(6).hex())
         metadata = Metadata(registry, endpoint_space)
         self._watch = MetadataWatch(self._kernel, metadata, self._sessions, powers)
-        told = MetadataMethods(self._kernel, metadata, self._watch, tokens)
+        told = MetadataMethods(self._kernel, metadata, self._watch)
         assets = Assets(blobs, _subkey(folder.key, "assets"), tokens, self._kernel.owns)
         hosts, origins = local_names(settings.host, port)
         wire = Wire(assets, settings.limits)
@@ -206,7 +206,7 @@ class Application:
             (
                 self._job_routes,
                 AssetRoutes(asset_methods, assets, workbench),
-                CapabilityRoutes(capability_methods),
+                CapabilityRoutes(capability_methods, told),
                 EndpointRoutes(endpoints, self._jobs, wire),
                 OpenAIRoutes(self._waiting, assets, workbench, capability_methods, powers.clock, own),
                 A1111Routes(self._waiting, Running(self._waiting, powers.clock), chosen, assets, workbench),
@@ -248,7 +248,6 @@ class Application:
                 assets,
                 site,
                 tokens,
-                told.respond,
                 [*api.routes, Route("/mcp", self._agents)],
                 __version__,
                 self.status,

@@ -24,20 +24,16 @@ Attend = Callable[[WebSocket], Awaitable[None]]
 """Serves one WebSocket to its end."""
 
 
-Respond = Callable[[Request], Awaitable[Response]]
-
-
 def routes(
     attend: Attend,
     assets: Assets,
     site: Site,
     tokens: Tokens,
-    metadata: Respond,
     operations: Sequence[Route],
     version: str,
     status: Status,
 ) -> Starlette:
-    """WebSockets at ``/`` and ``/rpc``; ``/health``; ``/api/v1/metadata``; ``operations``; ``/assets/``; the page.
+    """WebSockets at ``/`` and ``/rpc``; ``/health``; ``operations``; ``/assets/``; the page.
 
     A `Fault` is told with 429 and when to come again.
     """
@@ -66,7 +62,6 @@ def routes(
             WebSocketRoute("/", attend),
             WebSocketRoute("/rpc", attend),
             Route("/health", health),
-            Route("/api/v1/metadata", metadata),
             *operations,
             Route("/{name:path}", file),
         ],

@@ -7,19 +7,16 @@ import asyncio
 import math
 
 from pydantic import Field
-from starlette.requests import Request
 from starlette.responses import Response
 
 from mintaka.capabilities.kernel import Kernel
 from mintaka.capabilities.metadata import Metadata
 from mintaka.capabilities.value import CapabilityValue
-from mintaka.server.assets import bearer
 from mintaka.server.connection import Caller, Reply
 from mintaka.server.methods import Params, rpc_method
 from mintaka.server.powers import ServerPowers
 from mintaka.server.rpc import encode_json
 from mintaka.server.sessions import Session, Sessions
-from mintaka.server.tokens import Tokens
 from mintaka.server.wire import capability
 
 LOOK_EVERY_S = 2.0
@@ -102,11 +99,10 @@ class MetadataWatch:
 class MetadataMethods:
     """``get_capability_metadata``, and the same over HTTP."""
 
-    def __init__(self, kernel: Kernel, metadata: Metadata, watch: MetadataWatch, tokens: Tokens) -> None:
+    def __init__(self, kernel: Kernel, metadata: Metadata, watch: MetadataWatch) -> None:
         self._kernel = kernel
         self._metadata = metadata
         self._watch = watch
-        self._tokens = tokens
 
     @rpc_method("get_capability_metadata")
     async def get_capability_metadata(self, caller: Caller, params: MetadataParams) -> Reply:
@@ -132,16 +128,8 @@ class MetadataMethods:
             told["cap"] = capability(session.handles.issue(value), value)
         return document["schema_rev"], document
 
-    async def respond(self, request: Request) -> Response:
-        """``GET /api/v1/metadata``: the document for whose token the request bears, with its revision as ETag."""
-        principal = await asyncio.to_thread(bearer, request, self._tokens)
-        if principal is None:
-            return Response(
-                "Send your token: Authorization: Bearer …\n", 401, {"www-authenticate": "Bearer"}, "text/plain"
-            )
-        return await asyncio.to_thread(self._answer, principal, request.headers.get("if-none-match", ""))
-
-    def _answer(self, principal: str, if_none_match: str) -> Response:
+    def respond(self, principal: str, if_none_match: str) -> Response:
+        """The document for a principal, with its revision as ETag; 304 where that is the one they have."""
         held = self._kernel.held(principal)
         etag = f'"{self._metadata.revision(held)}"'
         headers = {"etag": etag, "cache-control": "private, no-cache", "vary": "authorization"}

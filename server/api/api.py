@@ -5,11 +5,13 @@ import base64
 import binascii
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from mintaka.capabilities.kernel import Kernel
 from mintaka.server.api.bodies import JSON_TYPES, checked, json_body, media_type, read_body
@@ -106,19 +108,24 @@ class Api:
                 data={"limit": "http_requests", "value": most, "retry_after_ms": 1000},
             )
         self._unanswered[signed.principal] += 1
-        try:
+        release = ExitStack()
+        release.callback(self._answered, signed.principal)
+        with release:
             visit = Visit(signed, self._kernel, _address(request))
             call = await self._call(operation, request, Caller(visit, binary=False))
             assert operation.handler is not None
             answer = await operation.handler(call)
-        finally:
-            self._unanswered[signed.principal] -= 1
-            if not self._unanswered[signed.principal]:
-                del self._unanswered[signed.principal]
+            if isinstance(answer, StreamingResponse):
+                return _Counted(answer, release.pop_all())
         if isinstance(answer, Response):
             return answer
         headers = {"cache-control": "no-store"}
         return Response(encode_json(answer), operation.status, headers, "application/json")
+
+    def _answered(self, principal: str) -> None:
+        self._unanswered[principal] -= 1
+        if not self._unanswered[principal]:
+            del self._unanswered[principal]
 
     async def _call(self, operation: Operation, request: Request, caller: Caller) -> Call:
         query = None if operation.query is None else checked(operation.query, dict(request.query_params))
@@ -174,6 +181,19 @@ class Api:
         for part in self._described:
             more.update(part.paths(principal))
         return document(self._operations, more, self._version)
+
+
+class _Counted(Response):
+    """A stream, which counts as an unanswered request to its end."""
+
+    def __init__(self, stream: StreamingResponse, ended: ExitStack) -> None:
+        super().__init__()
+        self._stream = stream
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._ended:
+            await self._stream(scope, receive, send)
 
 
 def _allowed(routes: Iterable[Route], path: str) -> list[str]:

@@ -1,5 +1,6 @@
-"""``/api/v1/capabilities`` and ``/api/v1/models``: what one may do, and hand on."""
+"""``/api/v1/capabilities``, ``/api/v1/metadata`` and ``/api/v1/models``: what one may do, and hand on."""
 
+import asyncio
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -15,6 +16,7 @@ from mintaka.server.capability_methods import (
     RedeemParams,
     ShareParams,
 )
+from mintaka.server.metadata import MetadataMethods
 from mintaka.server.methods import Nothing
 
 
@@ -81,10 +83,20 @@ Export = without(ExportParams, "cap", called="Export")
 
 
 class CapabilityRoutes:
-    """``/api/v1/capabilities`` and ``/api/v1/models``."""
+    """``/api/v1/capabilities``, ``/api/v1/metadata`` and ``/api/v1/models``."""
 
-    def __init__(self, methods: CapabilityMethods) -> None:
+    def __init__(self, methods: CapabilityMethods, metadata: MetadataMethods) -> None:
         self._methods = methods
+        self._metadata = metadata
+
+    @operation("GET", "/api/v1/metadata", face=REST, tag="Capabilities", answer=dict[str, Any])
+    async def metadata(self, call: Call) -> object:
+        """What your capabilities will accept, as JSON Schemas; its ETag is its revision.
+
+        With `If-None-Match` it is answered only where it is another.
+        """
+        known = call.request.headers.get("if-none-match", "")
+        return await asyncio.to_thread(self._metadata.respond, call.principal, known)
 
     @operation("GET", "/api/v1/models", face=REST, tag="Models", answer=list[Model])
     async def models(self, call: Call) -> object:

@@ -53,5 +53,15 @@ def test_a_page_elsewhere_is_refused(web):
     assert web.get("/health", headers={"origin": "https://evil.example"}).status_code == 403
 
 
+def test_a_page_of_ours_may_ask_with_a_token_and_one_elsewhere_is_told_nothing(web, server):
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    allowed = web.options("/api/v1/jobs", headers={"origin": server.http, **asked})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (204, server.http)
+    assert "Authorization" in allowed.headers["access-control-allow-headers"]
+    refused = web.options("/api/v1/jobs", headers={"origin": "https://evil.example", **asked})
+    assert refused.status_code == 403
+    assert "access-control-allow-origin" not in refused.headers
+
+
 def test_nothing_can_be_posted(web):
     assert web.post("/health").status_code == 405

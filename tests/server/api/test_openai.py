@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import threading
 
 import httpx
 import openai
@@ -149,3 +150,29 @@ async def test_who_goes_away_has_the_job_cancelled(server):
         events = [each async for each in owner.events(job)]
         assert events[-1].kind == "failed"
         assert (await owner.call("jobs.get", {"job": job}))["state"] == "cancelled"
+
+
+def test_a_server_that_stops_says_when_to_come_again_and_goes_on_with_the_job(start_server):
+    server = start_server()
+    slow = {"prompt": "a red circle", "size": "512x512", "steps": 1000}
+    headers = {"authorization": f"Bearer {server.token}", "idempotency-key": "stopped"}
+    answers = []
+
+    def ask():
+        path = f"{server.http}/v1/images/generations"
+        answers.append(httpx.post(path, json=slow, headers=headers, trust_env=False, timeout=60))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    with httpx.Client(base_url=server.http, headers=headers, trust_env=False) as web:
+        while not (jobs := web.get("/api/v1/jobs").json()):
+            assert thread.is_alive()
+    server.stop()
+    thread.join()
+    assert (answers[0].status_code, answers[0].headers["retry-after"]) == (429, "2")
+    assert jobs[0]["job"] in answers[0].json()["error"]["message"]
+    again = start_server(data=server.data)
+    with httpx.Client(base_url=again.http, headers=headers, trust_env=False) as web:
+        [job] = web.get("/api/v1/jobs").json()
+        assert (job["job"], job["state"] in ("queued", "running")) == (jobs[0]["job"], True)
+        web.post(f"/api/v1/jobs/{job['job']}/cancel")

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from mintaka.client import connect
+from tests.server.api.conftest import client
 from tests.server.api.drawn import opened, picture
 
 DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 2})'
@@ -159,6 +160,21 @@ def test_a_body_of_another_type_or_too_large_a_one_is_refused(start_server):
         web.delete(f"/api/v1/assets/{first.json()['asset']}")
         again = web.post("/api/v1/assets", content=picture(colour="red"), headers={"content-type": "image/png"})
         assert again.status_code == 201
+
+
+def test_streams_count_as_requests_that_are_not_answered(start_server):
+    server = start_server(env={"MINTAKA_LIMITS__HTTP_REQUESTS": "2"})
+    with client(server, server.token) as web:
+        job = web.post("/api/v1/jobs", json=ENDLESS).json()["job"]
+        path = f"/api/v1/jobs/{job}/events"
+        with web.stream("GET", path) as first, web.stream("GET", path) as second:
+            assert first.status_code == second.status_code == 200
+            refused = web.get("/api/v1/models")
+            assert (refused.status_code, kind(refused)) == (429, "busy")
+            assert refused.headers["retry-after"] == "1"
+        while web.get("/api/v1/models").status_code == 429:
+            pass
+        assert web.post(f"/api/v1/jobs/{job}/cancel").json() == {"changed": True}
 
 
 # Pictures
