@@ -91,6 +91,7 @@ async def _made(connection: "Connection", name: str, arguments: dict[str, Any], 
     from rich.console import Console
 
     from mintaka.client import RemoteError
+    from mintaka.server.command.inline import inline
     from mintaka.server.command.show import ProgressView, plain, result_text, save_pictures
 
     version, key = asked["number"], asked["key"]
@@ -116,7 +117,7 @@ async def _made(connection: "Connection", name: str, arguments: dict[str, Any], 
         pictures = [each.to_json() for each in saved]
         typer.echo(json.dumps({"result": plain(value, saved), "pictures": pictures, "job": job}, ensure_ascii=False))
     else:
-        typer.echo(result_text(value, saved))
+        typer.echo(inline(saved) + result_text(value, saved))
     return 0
 
 

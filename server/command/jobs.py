@@ -102,6 +102,7 @@ def follow(
 
     from rich.console import Console
 
+    from mintaka.server.command.inline import inline
     from mintaka.server.command.reach import speak
     from mintaka.server.command.show import ProgressView, plain, result_text, save_pictures
 
@@ -118,7 +119,7 @@ def follow(
         told = {"result": plain(value, saved), "pictures": [each.to_json() for each in saved]}
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
-        typer.echo(result_text(value, saved))
+        typer.echo(inline(saved) + result_text(value, saved))
 
 
 def _line(job: Any) -> str:

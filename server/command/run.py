@@ -110,6 +110,7 @@ async def _run(
 
     from mintaka.client import ClientError, RemoteError
     from mintaka.server.command.folder import data_folder
+    from mintaka.server.command.inline import inline
     from mintaka.server.command.reach import reach
     from mintaka.server.command.show import error_text, plain, result_text
 
@@ -132,7 +133,7 @@ async def _run(
         report = {"result": plain(value, saved), "pictures": pictures, "used": dict(used)}
         typer.echo(json.dumps(report, ensure_ascii=False))
     else:
-        typer.echo(result_text(value, saved))
+        typer.echo(inline(saved) + result_text(value, saved))
     return 0
 
 

@@ -137,6 +137,7 @@ async def _first_run(
     from rich.console import Console
 
     from mintaka.client import ClientError, RemoteError, connect
+    from mintaka.server.command.inline import inline
     from mintaka.server.command.run import play
     from mintaka.server.command.show import error_text, result_text
 
@@ -145,7 +146,7 @@ async def _first_run(
     try:
         async with connect(running.url, running.token) as connection:
             value, saved, _ = await play(connection, source, name, {}, out, Console(stderr=True))
-        typer.echo(result_text(value, saved))
+        typer.echo(inline(saved) + result_text(value, saved))
         if end is None:
             typer.echo(f"Open {link} to make more; Ctrl-C ends the server.")
         code = 0

@@ -10,6 +10,7 @@ from mintaka.lang.blocks import to_blocks
 from mintaka.lang.diagnostics import SyntaxFault
 from mintaka.lang.tree import Node, to_json
 from mintaka.server.command.directives import directive, listing
+from mintaka.server.command.inline import inline
 from mintaka.server.command.memory import forms
 from mintaka.server.command.plan import estimated, method_calls, ops_called
 from mintaka.server.command.run import play
@@ -82,7 +83,7 @@ class Session:
         if self.as_json:
             self._say(json.dumps(plain(value, saved), ensure_ascii=False))
         else:
-            self._say(result_text(value, saved))
+            self._say(inline(saved) + result_text(value, saved))
 
     def _failed(self, text: str) -> None:
         self.failures += 1
