@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mintaka.server.api.operations import Call
-from mintaka.server.api.waiting import Waiting, Wanted
+from mintaka.server.api.waiting import ACCEPTED, Waiting, Wanted
 from mintaka.storage.jobs import SavedJob
 
 
@@ -41,7 +41,7 @@ class Work:
 
     def hear(self, kind: str, told: Mapping[str, object]) -> None:
         """Something happened to the job that is drawn."""
-        if kind == "job.accepted":
+        if kind == ACCEPTED:
             self.job, self.step, self.fraction, self.preview = str(told["job"]), 0, 0.0, None
         elif kind == "job.progress":
             step, steps, fraction = told.get("step"), told.get("steps"), told.get("fraction")
@@ -68,11 +68,17 @@ class Running:
         work = Work(call.principal, count, self._clock())
         self._works.append(work)
         done: list[SavedJob] = []
+
+        def hear(kind: str, told: Mapping[str, object]) -> None:
+            work.hear(kind, told)
+            if kind == ACCEPTED and work.interrupted:  # while this job was on its way
+                self._stop(work)
+
         try:
             for number in range(count):
                 work.number, work.fraction = number, 0.0
                 key = None if call.key is None else f"{call.key}#{number}"
-                job = await self._waiting.over(call, _numbered(wanted, number, seed), key, work.hear)
+                job = await self._waiting.over(call, _numbered(wanted, number, seed), key, hear)
                 if job.id not in work.stopped:
                     done.append(job)
                 if work.interrupted:
@@ -91,9 +97,12 @@ class Running:
         if work is None:
             return
         work.interrupted = work.interrupted or everything
-        if work.job is not None:
+        self._stop(work)
+
+    def _stop(self, work: Work) -> None:
+        """End the job that is drawn; what is done already stays done."""
+        if work.job is not None and self._waiting.cancel(work.principal, work.job):
             work.stopped.add(work.job)
-            self._waiting.cancel(principal, work.job)
 
     def left_s(self, work: Work) -> float:
         """Seconds until a request is drawn, judged by what it took so far."""

@@ -17,6 +17,9 @@ from mintaka.server.api.operations import Operation
 REFERENCE = "#/components/schemas/{model}"
 JSON = "application/json"
 
+VERBS = ("get", "post", "put", "patch", "delete")
+"""What a path item tells of; it may have other members."""
+
 Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]
 
@@ -149,7 +152,9 @@ def docs_page(described: Json) -> str:
     by_tag: dict[str, list[str]] = {}
     for path, item in described["paths"].items():
         for verb, operation in item.items():
-            by_tag.setdefault(operation["tags"][0], []).append(_section(verb, path, operation))
+            if verb in VERBS:
+                tag = operation.get("tags", ["Further"])[0]
+                by_tag.setdefault(tag, []).append(_section(verb, path, operation))
     parts = "".join(
         f'<h2 id="{escape(_anchor(tag))}">{escape(tag)}</h2>{"".join(sections)}' for tag, sections in by_tag.items()
     )

@@ -74,9 +74,9 @@ class Waiting:
         """Whether the caller holds a capability of a type."""
         return any(each.type == type for each in self._kernel.held(call.principal))
 
-    def cancel(self, principal: str, job: str) -> None:
-        """End a job of a principal's, if it is not over."""
-        self._jobs.cancel(self._jobs.get(principal, job))
+    def cancel(self, principal: str, job: str) -> bool:
+        """End a job of a principal's; false where it is over already."""
+        return self._jobs.cancel(self._jobs.get(principal, job))
 
     async def pictures(self, call: Call, wanted: Wanted, key: str | None = None) -> list[Image]:
         """The pictures that a call makes. Raises `JobFailed`, and `Fault` where it is not accepted."""

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 
+import httpx
 import pytest
 from PIL import Image
 from websockets.asyncio.client import connect
@@ -155,6 +156,9 @@ async def test_a_guest_is_nobody_where_links_or_networks_do_not_let_them_in(serv
         assert await client.ask("get_capability", {"type": "sys.create"}) is not None
         refused = await client.answer(await client.send("principals.list", {}))
         assert refused["error"]["data"]["kind"] == "denied"
+    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as web:  # over HTTP they are the same guest
+        assert "sys.create" in [each["type"] for each in (await web.get("/api/v1/capabilities")).json()]
+        assert (await web.get("/v1/models", headers={"authorization": "Bearer wrong"})).status_code == 401
     server.stop()
     server = serve(links=tokens[:1])  # what came of the other links is taken back
     async with page(server) as client:
