@@ -15,6 +15,7 @@ from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, Ups
 from mintaka.engine.requests import (
     MAX_CLIP_SKIP,
     MAX_LORA_WEIGHT,
+    MAX_REGIONS,
     Control,
     Controlled,
     Drawing,
@@ -98,6 +99,17 @@ def model_files(model: ModelInfo, models: Models) -> Files:
     return files
 
 
+def _check_regions(request: Drawing) -> None:
+    if len(request.regions) > MAX_REGIONS:
+        raise Unsupported(f"{len(request.regions)} regions are too many; use {MAX_REGIONS} at most")
+    for each in request.regions:
+        inside = min(each.left, each.top) >= 0 and max(each.left + each.width, each.top + each.height) <= 1 + 1e-6
+        if not (inside and each.width > 0 and each.height > 0):
+            raise Unsupported("a region lies outside the picture", hint="keep its box inside")
+        if not 0 <= each.weight <= 1:
+            raise Unsupported(f"a region's weight of {each.weight:g} is out of range; use 0 to 1")
+
+
 def _lora_files(request: Drawing, models: Models) -> Files:
     names = [each.name for each in request.loras]
     if len(names) > MAX_LORAS:
@@ -132,6 +144,10 @@ def _inpaint(request: Inpaint, models: Models) -> Files:
     _check_same("picture", (header.width, header.height), (request.width, request.height))
     read_header(request.mask)
     check_strength(request.strength)
+    if request.only_masked and request.regions:
+        raise Unsupported(
+            "regions are of the whole picture, and only what is masked would be drawn", hint="set only_masked to false"
+        )
     _check_pixels("feather", request.feather)
     _check_pixels("padding", request.padding)
     return _drawing(request, models)
@@ -300,6 +316,7 @@ def _check_drawing(request: Drawing, model: ModelInfo) -> None:
         raise Unsupported(f"a batch of {request.batch} is out of range; ask for 1 to {MAX_BATCH}")
     if not 0 <= request.guidance_scale <= MAX_GUIDANCE:
         raise Unsupported(f"a guidance scale of {request.guidance_scale} is out of range; use 0 to {MAX_GUIDANCE:g}")
+    _check_regions(request)
     if not 0 <= request.clip_skip <= MAX_CLIP_SKIP:
         raise Unsupported(f"a clip_skip of {request.clip_skip} is out of range; use 0 to {MAX_CLIP_SKIP}")
     if not 0 <= request.seed <= 2**63 - 1 - request.batch:

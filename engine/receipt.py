@@ -70,6 +70,7 @@ def text_chunks(
         "scheduler": scheduler,
         **({"loras": [asdict(each) for each in request.loras]} if request.loras else {}),
         **({"embeddings": list(request.embeddings)} if request.embeddings else {}),
+        **({"regions": [asdict(each) for each in request.regions]} if request.regions else {}),
         **({"safety_checked": True} if request.check_safety else {}),
         **({"clip_skip": request.clip_skip} if request.clip_skip else {}),
         "width": width,

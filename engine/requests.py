@@ -47,6 +47,23 @@ class Lora:
     weight: float = 1.0
 
 
+MAX_REGIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a picture with a prompt of its own."""
+
+    prompt: str
+    left: float
+    """Fraction of the finished picture's width; so are the three that follow, of its width or height."""
+    top: float
+    width: float
+    height: float
+    weight: float = 1.0
+    """How much its prompt counts there, 0 to 1; the rest is the whole picture's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing(Request):
     """What everything that a diffusion model draws has in common.
@@ -74,6 +91,8 @@ class Drawing(Request):
     """All of them act at once; each is named once."""
     embeddings: tuple[str, ...] = ()
     """Words of the prompts that stand for embeddings of these names; others are only words."""
+    regions: tuple[Region, ...] = ()
+    """Where they lie over one another, they share the place by their weights."""
     check_safety: bool = False
     """Have the model's safety checker look at the pictures; then there are no previews, which it would not see."""
     clip_skip: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any, Protocol
 
-from mintaka.capabilities.diffusion.options import DRAWN_SEEDS, MAX_SIDE, MIN_SIDE, ROUND, SEEDS
+from mintaka.capabilities.diffusion.options import DRAWN_SEEDS, MAX_PROMPT, MAX_SIDE, MIN_SIDE, ROUND, SEEDS
 from mintaka.capabilities.failures import told
 from mintaka.capabilities.restrictions import Restrictions
 from mintaka.capabilities.use import Use
@@ -17,7 +17,7 @@ from mintaka.engine.models import LoraInfo, ModelInfo
 from mintaka.engine.models.families import Task
 from mintaka.engine.models.weights import EmbeddingInfo
 from mintaka.engine.prompts import named
-from mintaka.engine.requests import Lora
+from mintaka.engine.requests import MAX_REGIONS, Lora, Region
 from mintaka.runtime.errors import HostFault
 
 
@@ -127,6 +127,51 @@ def choose_loras(given: Sequence[object] | None) -> tuple[Lora, ...]:
             )
         loras.append(Lora(each["name"], float(weight)))
     return tuple(loras)
+
+
+def choose_regions(given: Sequence[object] | None, size: tuple[int, int]) -> tuple[Region, ...]:
+    """The regions a script asks for on a picture of ``size``. Raises HostFault ``invalid_params``.
+
+    A box whose four numbers are at most 1 is in fractions of the picture, any other in pixels.
+    """
+    regions = []
+    for each in given or ():
+        box = each.get("box") if isinstance(each, Mapping) else None
+        weight: Any = each.get("weight", 1.0) if isinstance(each, Mapping) else None
+        if (
+            not isinstance(each, Mapping)
+            or not isinstance(each.get("prompt"), str)
+            or len(each["prompt"]) > MAX_PROMPT
+            or not set(each) <= {"prompt", "box", "weight"}
+            or not isinstance(box, Sequence)
+            or len(box) != 4
+            or not all(_is_number(number) for number in (*box, weight))
+        ):
+            raise _bad_regions("takes a list of objects with a prompt, a box and a weight")
+        scale = (1, 1) if max(box) <= 1 else size
+        left, top, width, height = (float(number) / side for number, side in zip(box, (*scale, *scale), strict=True))
+        inside = min(left, top) >= 0 and max(left + width, top + height) <= 1 + 1e-6
+        if not (inside and min(width, height) > 0):
+            raise _bad_regions(f"has a box that does not lie in the picture of {size[0]} × {size[1]}")
+        if not 0 <= weight <= 1:
+            raise _bad_regions("has a weight that is not between 0 and 1")
+        regions.append(Region(each["prompt"], left, top, width, height, float(weight)))
+    if len(regions) > MAX_REGIONS:
+        raise _bad_regions(f"takes {MAX_REGIONS} at most")
+    return tuple(regions)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _bad_regions(why: str) -> HostFault:
+    return HostFault(
+        f"option `regions` {why}",
+        kind="invalid_params",
+        hint='write [{:prompt "a red circle" :box [0 0 0.5 1]}], x y width height',
+        data={"option": "regions"},
+    )
 
 
 def choose_embeddings(prompts: Iterable[str | None], restrictions: Restrictions, models: Models) -> tuple[str, ...]:

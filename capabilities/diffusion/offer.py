@@ -62,7 +62,7 @@ SCHEDULERS = Choices("schedulers", {each.name: each.label for each in schedulers
 
 
 COST = "width * height * num_inference_steps * batch"
-"""What a drawing costs at most."""
+"""What a drawing costs at most; each region adds half of it."""
 
 drawing = partial(
     method,

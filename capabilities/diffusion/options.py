@@ -121,6 +121,27 @@ LoraOption = Annotated[
 """``{:name "storybook" :weight 0.8}``; looked at by `mintaka.capabilities.diffusion.choosing.choose_loras`."""
 
 
+RegionOption = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "prompt": {"type": "string", "maxLength": MAX_PROMPT},
+                "box": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 4, "maxItems": 4},
+                "weight": {"type": "number", "default": 1, "minimum": 0, "maximum": 1},
+            },
+            "required": ["prompt", "box"],
+            "additionalProperties": False,
+        }
+    ),
+]
+"""``{:prompt "a red circle" :box [0 0 0.5 1]}``.
+
+Looked at by `mintaka.capabilities.diffusion.choosing.choose_regions`.
+"""
+
+
 class DrawingOptions(Options):
     """How to draw. What is left out comes from the model, kept under the capability's ceilings."""
 
@@ -204,6 +225,12 @@ class DrawingOptions(Options):
         choices="loras",
         narrowed_by="allowed_loras",
         phase=Phase.MODEL,
+    )
+    regions: list[RegionOption] | None = option(
+        label="Regions",
+        help="Parts of the picture with prompts of their own, in boxes [x y width height] of pixels or of fractions "
+        "of it. Each adds half of the picture's price.",
+        phase=Phase.PROMPT,
     )
     clip_skip: int = option(
         0,

@@ -12,6 +12,7 @@ from mintaka.capabilities.diffusion.choosing import (
     Models,
     choose_embeddings,
     choose_loras,
+    choose_regions,
     choose_scheduler,
     choose_steps,
     draw_seed,
@@ -21,7 +22,7 @@ from mintaka.capabilities.diffusion.choosing import (
 from mintaka.capabilities.diffusion.options import MAX_PROMPT, DrawingOptions
 from mintaka.capabilities.use import Use
 from mintaka.engine.models import ModelInfo
-from mintaka.engine.requests import Drawing, Lora, TextToImage, steps_run
+from mintaka.engine.requests import Drawing, Lora, Region, TextToImage, steps_run
 from mintaka.runtime.errors import HostFault
 from mintaka.runtime.values import Value
 
@@ -59,6 +60,7 @@ class Wanted:
     scheduler: str | None
     previews: bool
     check_safety: bool
+    regions: tuple[Region, ...]
     loras: tuple[Lora, ...]
     embeddings: tuple[str, ...]
     """Those that the prompts name."""
@@ -66,8 +68,8 @@ class Wanted:
 
     @property
     def pixel_steps(self) -> int:
-        """What it costs at most: pixels · steps · batch."""
-        return pixels_drawn(self.size, self.added) * self.steps * self.options.batch
+        """What it costs at most: pixels · steps · batch, and half of that more for each region."""
+        return pixels_drawn(self.size, self.added) * self.steps * self.options.batch * (2 + len(self.regions)) // 2
 
     @property
     def spent(self) -> dict[str, int]:
@@ -133,6 +135,7 @@ class Wanted:
             loras=self.loras,
             embeddings=self.embeddings,
             check_safety=self.check_safety,
+            regions=self.regions,
             clip_skip=self.options.clip_skip,
             **self.added.own,
         )
@@ -150,6 +153,11 @@ class Wanted:
             "scheduler": self.scheduler,
             "loras": [asdict(each) for each in self.loras] or None,
             "clip_skip": self.options.clip_skip or None,
+            "regions": [
+                {"prompt": each.prompt, "box": [each.left, each.top, each.width, each.height], "weight": each.weight}
+                for each in self.regions
+            ]
+            or None,
             **self.added.options,
         }
         return [*self.added.given, {name: value for name, value in options.items() if value is not None}]
@@ -181,7 +189,8 @@ def complete(
             hint="say it in fewer words",
         )
     refuse_unchecked(model, restrictions)
-    drawn = pixels_drawn(size, added) * options.batch
+    regions = choose_regions(options.regions, size)
+    drawn = -(-pixels_drawn(size, added) * options.batch * (2 + len(regions)) // 2)
     return Wanted(
         model=model,
         prompt=prompt,
@@ -193,9 +202,15 @@ def complete(
         scheduler=choose_scheduler(options.scheduler, model, restrictions),
         previews=may_preview(restrictions) if options.previews is None else options.previews,
         check_safety=not restrictions.permits("require_safety_checker", True),
+        regions=regions,
         loras=choose_loras(options.loras),
         embeddings=choose_embeddings(
-            (prompt, options.prompt_2, options.negative_prompt, options.negative_prompt_2), restrictions, models
+            (
+                *(prompt, options.prompt_2, options.negative_prompt, options.negative_prompt_2),
+                *(each.prompt for each in regions),
+            ),
+            restrictions,
+            models,
         ),
         added=added,
     )

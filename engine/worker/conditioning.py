@@ -14,6 +14,7 @@ import torch
 from diffusers.loaders.textual_inversion import TextualInversionLoaderMixin
 
 from mintaka.engine import prompts
+from mintaka.engine.errors import Unsupported
 from mintaka.engine.messages import Files, embedding_role
 from mintaka.engine.requests import Drawing
 from mintaka.engine.worker import calling
@@ -34,11 +35,19 @@ class Said:
 
     arguments: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    regions: tuple[Encoded, ...] = ()
+    """What the prompts of its regions came to."""
 
 
 def said(pipeline: Any, request: Drawing, loaded: Loaded, files: Files = NO_FILES) -> Said:
     """What ``pipeline``, the request's own, is called with for its words, in place of them. Raises Unsupported."""
-    return _encoded(pipeline, request, loaded, files) if reads_clip(pipeline) else _as_written(pipeline, request)
+    if reads_clip(pipeline):
+        return _encoded(pipeline, request, loaded, files)
+    if request.regions:
+        raise Unsupported(
+            f"a model of the family of {loaded.info.id} draws no regions", hint="use one of Stable Diffusion or SDXL"
+        )
+    return _as_written(pipeline, request)
 
 
 def reads_clip(pipeline: Any) -> bool:
@@ -75,11 +84,10 @@ def _encoded(pipeline: Any, request: Drawing, loaded: Loaded, files: Files) -> S
         [request.negative_prompt, request.negative_prompt_2 or request.negative_prompt],
     ]
     guided = request.guidance_scale > 1 and pipeline.unet.config.time_cond_proj_dim is None
-    silent = pools and pipeline.config.get("force_zeros_for_empty_prompt", False) and not any(given[1])
-    read = [
-        [prompts.parse(text) for text in texts[: len(encoders)]]
-        for texts in (given if guided and not silent else given[:1])
-    ]
+    silent = bool(pools and pipeline.config.get("force_zeros_for_empty_prompt", False) and not any(given[1]))
+    spoken = guided and not silent
+    given = [given[0], *[given[1]] * spoken, *([region.prompt] * 2 for region in request.regions)]
+    read = [[prompts.parse(text) for text in texts[: len(encoders)]] for texts in given]
     told = [[encoder.chunks(prompt) for encoder, prompt in zip(encoders, each, strict=True)] for each in read]
     notes += [note for each in read for prompt in each for note in prompt.notes]
     longest = max(len(chunks) for each in told for chunks in each)
@@ -95,9 +103,9 @@ def _encoded(pipeline: Any, request: Drawing, loaded: Loaded, files: Files) -> S
     arguments: dict[str, Any] = dict.fromkeys(WORDS)
     arguments |= {"prompt_embeds": positive.states, "pooled_prompt_embeds": positive.pooled}
     if guided:
-        negative = results[1] if not silent else _zeros(positive)
+        negative = results[1] if spoken else _zeros(positive)
         arguments |= {"negative_prompt_embeds": negative.states, "negative_pooled_prompt_embeds": negative.pooled}
-    return Said(arguments, tuple(dict.fromkeys(notes)))
+    return Said(arguments, tuple(dict.fromkeys(notes)), tuple(results[1 + spoken :]))
 
 
 def _taught(encoders: list[Encoder], request: Drawing, files: Files) -> tuple[list[Encoder], list[str]]:

@@ -13,7 +13,7 @@ from mintaka.engine.messages import UPSCALER, Files, controlnet_role
 from mintaka.engine.requests import Controlled, Drawing, OnStep, Picture, Step
 from mintaka.engine.schedulers import Scheduler
 from mintaka.engine.words import vocabulary_notes
-from mintaka.engine.worker import calling, conditioning, finishing, planning, preview, proxy, safety, stepping
+from mintaka.engine.worker import calling, conditioning, finishing, planning, preview, proxy, regions, safety, stepping
 from mintaka.engine.worker.loading import Loaded, Shelf
 from mintaka.engine.worker.planning import Plan
 from mintaka.engine.worker.stepping import Lane, aside
@@ -45,8 +45,13 @@ def _draw(request: Drawing, files: Files, loaded: Loaded, modules: Mapping[str, 
     scheduler = make_scheduler(loaded.base.scheduler, chosen, request.seed)
     pipeline = proxy.twin(loaded.pipeline(planned.task), {**modules, **planned.modules, **WATCHERS}, scheduler)
     words = conditioning.said(pipeline, request, loaded, files)
+    if words.regions:
+        parts = regions.parts(request.regions, words.regions, sizes)
+        times = int(scheduler.config.num_train_timesteps)
+        pipeline.__dict__["unet"] = regions.by_regions(pipeline.unet, parts, request.batch, times)
+    texts = [request.prompt, *(each.prompt for each in request.regions)]
     notes = (
-        *vocabulary_notes(loaded.info, prompts.words(request.prompt, request.embeddings)),
+        *vocabulary_notes(loaded.info, " ".join(prompts.words(text, request.embeddings) for text in texts)),
         *words.notes,
         *planned.notes,
         *sizes.notes,
