@@ -1,5 +1,6 @@
 """Before a request goes to a worker: refuse what cannot be done, and find the files it needs."""
 
+from collections.abc import Mapping
 from functools import singledispatch
 from typing import Protocol
 
@@ -8,7 +9,9 @@ from mintaka.engine.controls import ABOUT, ControlType
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
 from mintaka.engine.messages import MODEL, UPSCALER, Files, controlnet_role, embedding_role, lora_role, part_role
+from mintaka.engine.models.abilities import check_task
 from mintaka.engine.models.controlnets import ControlNetInfo, misfit
+from mintaka.engine.models.families import Task
 from mintaka.engine.models.info import SIDECAR, BadModel, ModelInfo
 from mintaka.engine.models.kinds import Kind
 from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo
@@ -27,6 +30,7 @@ from mintaka.engine.requests import (
     Redraw,
     Request,
     Resample,
+    TextToImage,
     Upscale,
 )
 
@@ -70,6 +74,15 @@ class Models(Protocol):
         ...
 
 
+TASKS: Mapping[type[Drawing], Task] = {
+    TextToImage: Task.TEXT_TO_IMAGE,
+    ImageToImage: Task.IMAGE_TO_IMAGE,
+    Inpaint: Task.INPAINTING,
+    Outpaint: Task.INPAINTING,
+}
+"""What a model must be made for; of the other kinds of requests only a worker knows."""
+
+
 @singledispatch
 def prepare(request: Request, models: Models) -> Files:
     """The files ``request`` needs. Refuses what no worker could do, before one is started for it.
@@ -84,6 +97,8 @@ def prepare(request: Request, models: Models) -> Files:
 def _drawing(request: Drawing, models: Models) -> Files:
     model = models.get(request.model)
     _check_drawing(request, model)
+    if (task := TASKS.get(type(request))) is not None:
+        check_task(task, model)
     sizing.plan(model, request.width, request.height)
     return {**model_files(model, models), **_lora_files(request, models), **_embedding_files(request, models)}
 

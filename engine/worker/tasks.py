@@ -6,6 +6,7 @@ from typing import Any
 import diffusers
 
 from mintaka.engine.errors import Unsupported
+from mintaka.engine.models.abilities import CAN, check_task
 from mintaka.engine.models.families import Task
 from mintaka.engine.models.info import ModelInfo
 
@@ -15,25 +16,6 @@ AUTO: Mapping[Task, str] = {
     Task.INPAINTING: "AutoPipelineForInpainting",
 }
 """The classes of diffusers that find a family's own."""
-
-CAN: Mapping[Task, str] = {
-    Task.TEXT_TO_IMAGE: "draw from words alone",
-    Task.IMAGE_TO_IMAGE: "draw over a picture",
-    Task.INPAINTING: "repaint parts of a picture",
-}
-
-DOES: Mapping[Task, str] = {
-    Task.TEXT_TO_IMAGE: "draws from words",
-    Task.IMAGE_TO_IMAGE: "draws over pictures",
-    Task.INPAINTING: "repaints parts of pictures",
-}
-
-
-def check_task(task: Task, info: ModelInfo) -> None:
-    """Raise Unsupported where the model was made for something else."""
-    if task not in info.tasks:
-        does = " and ".join(DOES[each] for each in info.tasks)
-        raise Unsupported(f"the model {info.id} {does} and cannot {CAN[task]}", hint="choose another model")
 
 
 def pipeline_for(task: Task, base: Any, info: ModelInfo, controlnet: Any = None) -> Any:

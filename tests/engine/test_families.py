@@ -12,12 +12,22 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from mintaka.engine.errors import Unsupported
-from mintaka.engine.messages import MODEL
+from mintaka.engine.messages import MODEL, lora_role
 from mintaka.engine.models import read_model
 from mintaka.engine.pixels import Pixels
-from mintaka.engine.requests import Drawing, Fill, ImageToImage, Inpaint, Picture, Step, TextToImage
+from mintaka.engine.requests import (
+    Drawing,
+    Fill,
+    ImageToImage,
+    Inpaint,
+    Lora,
+    Picture,
+    Step,
+    TextToImage,
+)
 from mintaka.engine.worker import methods, preview, proxy
 from mintaka.engine.worker.loading import Shelf
 from tests.engine import tiny_models
@@ -254,3 +264,44 @@ def test_a_vae_that_is_kept_in_single_precision_takes_what_comes_in_half(
     latents = torch.randn(1, 4, 8, 8).bfloat16()
     with torch.inference_mode():
         assert torch.equal(own.to(torch.float16).decode(latents).sample, vae.decode(latents.float()).sample)
+
+
+def write_lora(file: Path, module: torch.nn.Module, part: str) -> None:
+    """Changes the queries and values of every attention of ``part``."""
+    random, tensors = torch.Generator().manual_seed(5), {}
+    for name, layer in module.named_modules():
+        if isinstance(layer, torch.nn.Linear) and name.endswith((".to_q", ".to_v")):
+            tensors[f"{part}.{name}.lora_A.weight"] = torch.randn(2, layer.in_features, generator=random)
+            tensors[f"{part}.{name}.lora_B.weight"] = torch.randn(layer.out_features, 2, generator=random) * 0.5
+    save_file(tensors, file)
+
+
+@pytest.mark.parametrize(("model", "part"), [("flux_dev", "transformer"), ("sdxl", "unet")])
+def test_a_lora_acts_in_a_family_as_in_its_stock_pipeline_and_on_its_own_request_alone(
+    families: Callable[[str], Path], tmp_path: Path, model: str, part: str
+) -> None:
+    folder, shelf, file = families(model), Shelf("cpu", 1 << 30), tmp_path / "some.safetensors"
+    stock = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
+    stock.set_progress_bar_config(disable=True)
+    write_lora(file, getattr(stock, part), part)
+    plain = request_of(model, guidance_scale=2.0)
+    told = request_of(model, guidance_scale=2.0, loras=(Lora("some", 0.8),), id="two")
+    files = {MODEL: folder, lora_role(0): file}
+    with looping() as loop:
+        with_it, without = at_once(
+            loop,
+            [lambda: methods.run(told, files, shelf, print), lambda: methods.run(plain, files, shelf, print)],
+        )
+
+    def drawn() -> np.ndarray:
+        generator = torch.Generator().manual_seed(1)
+        arguments = {"num_inference_steps": 2, "guidance_scale": 2.0, "generator": generator, **SIZE}
+        return np.asarray(stock(PROMPTS[0], **arguments).images[0]).astype(int)
+
+    expected = [drawn()]
+    stock.load_lora_weights(str(tmp_path), weight_name=file.name, adapter_name="some")
+    stock.set_adapters(["some"], [0.8])
+    expected.append(drawn())
+    assert np.abs(expected[0] - expected[1]).max() > 4
+    for mine, theirs in zip((without, with_it), expected, strict=True):
+        assert np.abs(pixels(mine[0]) - theirs).max() <= 1

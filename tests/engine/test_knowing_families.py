@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from mintaka.engine.errors import Unsupported
-from mintaka.engine.models import BadModel, ModelInfo, read_model
+from mintaka.engine.models import BadModel, ModelFolder, ModelInfo, read_model
 from mintaka.engine.models.families import FAMILIES, PIPELINES, Task
+from mintaka.engine.preparing import prepare
+from mintaka.engine.requests import TextToImage
 from mintaka.engine.schedulers import find, suited
 from mintaka.engine.sizing import plan
 
@@ -180,3 +182,11 @@ def test_models_of_flow_matching_take_the_schedulers_that_have_a_form_for_it() -
     with pytest.raises(Unsupported, match="ddim does not draw with a model that was trained") as raised:
         suited(find("ddim"), flow=True)
     assert "euler_karras" in str(raised.value.hint)
+
+
+def test_what_a_model_was_not_made_for_is_refused_before_a_worker_is_asked(tmp_path: Path) -> None:
+    model(tmp_path / "fill", "FluxFillPipeline", {})
+    models = ModelFolder([tmp_path])
+    request = TextToImage(id="1", model="fill", prompt="", width=64, height=64, steps=1, guidance_scale=1, seed=1)
+    with pytest.raises(Unsupported, match="the model fill repaints parts of pictures and cannot draw from words alone"):
+        prepare(request, models)

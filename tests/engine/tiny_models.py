@@ -415,7 +415,7 @@ def build(name: str, folder: Path) -> Path:
         pipeline = MODELS[name]()
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
-                _enliven(part)
+                enliven(part)
     pipeline.save_pretrained(folder)
     kept = pipeline.vae.config
     channels = kept.get("latent_channels") or kept.get("z_dim")
@@ -424,7 +424,7 @@ def build(name: str, folder: Path) -> Path:
     return folder
 
 
-def _enliven(module: Any) -> None:
+def enliven(module: Any) -> None:
     """Spread the weights so that what a model is told can be seen in what it draws."""
     with torch.no_grad():
         for name, weight in module.named_parameters():
