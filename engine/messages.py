@@ -67,6 +67,9 @@ MODEL = "model"
 PART = "part "
 """What the role of a part of the model begins with."""
 
+FACE_MODEL = "face model"
+"""The file of a model that restores faces."""
+
 UPSCALER = "upscaler"
 """The file of an upscaler."""
 

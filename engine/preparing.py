@@ -8,13 +8,22 @@ from mintaka.engine import edits, schedulers, sizing
 from mintaka.engine.controls import ABOUT, ControlType
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.headers import read_header
-from mintaka.engine.messages import MODEL, UPSCALER, Files, controlnet_role, embedding_role, lora_role, part_role
+from mintaka.engine.messages import (
+    FACE_MODEL,
+    MODEL,
+    UPSCALER,
+    Files,
+    controlnet_role,
+    embedding_role,
+    lora_role,
+    part_role,
+)
 from mintaka.engine.models.abilities import check_task
 from mintaka.engine.models.controlnets import ControlNetInfo, misfit
 from mintaka.engine.models.families import Task
 from mintaka.engine.models.info import SIDECAR, BadModel, ModelInfo
 from mintaka.engine.models.kinds import Kind
-from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo
+from mintaka.engine.models.weights import EmbeddingInfo, FaceModelInfo, LoraInfo, PartInfo, UpscalerInfo
 from mintaka.engine.requests import (
     MAX_CLIP_SKIP,
     MAX_LORA_WEIGHT,
@@ -23,6 +32,7 @@ from mintaka.engine.requests import (
     Controlled,
     Drawing,
     Edit,
+    FaceRestore,
     ImageToImage,
     Inpaint,
     Outpaint,
@@ -44,6 +54,9 @@ MAX_CONTROL_STRENGTH = 2.0
 MAX_LORAS = 8
 MAX_EMBEDDINGS = 32
 MIN_TILE = 32
+MAX_FACES = 16
+FACE_SIDE = 512
+"""Pixels of a side at which a face is restored."""
 
 
 class Models(Protocol):
@@ -67,6 +80,10 @@ class Models(Protocol):
 
     def embedding(self, name: str) -> EmbeddingInfo:
         """The embedding of that name. Raises BadModel, Unsupported."""
+        ...
+
+    def face_model(self, name: str) -> FaceModelInfo:
+        """The face model of that name. Raises NoSuchModel, BadModel."""
         ...
 
     def upscaler(self, name: str) -> UpscalerInfo:
@@ -203,6 +220,15 @@ def _redraw(request: Redraw, models: Models) -> Files:
     _check_tiles(request.tile, request.overlap)
     files = dict(_drawing(request, models))
     return files if request.upscaler is None else {**files, UPSCALER: models.upscaler(request.upscaler).path}
+
+
+@prepare.register
+def _face_restore(request: FaceRestore, models: Models) -> Files:
+    read_header(request.image)
+    check_strength(request.strength)
+    if not 1 <= request.faces <= MAX_FACES:
+        raise Unsupported(f"{request.faces} faces are out of range; ask for 1 to {MAX_FACES}")
+    return {FACE_MODEL: models.face_model(request.model).path}
 
 
 def _check_tiles(tile: int, overlap: int) -> None:

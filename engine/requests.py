@@ -265,6 +265,20 @@ class Preprocess(Request):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaceRestore(Request):
+    """A picture of which the faces are to be made anew by a model for faces."""
+
+    method: ClassVar[str] = "face_restore"
+
+    image: bytes
+    model: str
+    strength: float
+    """How much of the restored faces is laid over the picture, 0 to 1."""
+    faces: int
+    """At most how many, the largest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edit(Request):
     """A picture to be changed by arithmetic alone."""
 
@@ -286,6 +300,7 @@ REQUESTS: tuple[type[Request], ...] = (
     Controlled,
     Redraw,
     Preprocess,
+    FaceRestore,
     Edit,
 )
 """Every kind of request."""

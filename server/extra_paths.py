@@ -29,6 +29,7 @@ KINDS = {
     "vae": Kind.VAE,
     "clip": Kind.TEXT_ENCODER,
     "text_encoders": Kind.TEXT_ENCODER,
+    "facerestore_models": Kind.FACE,
 }
 """ComfyUI's names of kinds, old and new."""
 

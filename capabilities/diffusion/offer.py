@@ -23,7 +23,7 @@ from mintaka.capabilities.widgets import Widget
 from mintaka.engine import schedulers
 from mintaka.engine.errors import EngineError
 from mintaka.engine.models import ControlNetInfo, ModelInfo
-from mintaka.engine.models.weights import UpscalerInfo
+from mintaka.engine.models.weights import FaceModelInfo, UpscalerInfo
 from mintaka.runtime.errors import HostFault
 from mintaka.storage.blobs import Blobs
 
@@ -42,6 +42,10 @@ class Snapshot(Models, Protocol):
 
     def controlnet(self, controlnet_id: str) -> ControlNetInfo:
         """The ControlNet of that id. Raises NoSuchModel, BadModel."""
+        ...
+
+    def face_models(self) -> Sequence[FaceModelInfo]:
+        """Every usable face model."""
         ...
 
     @property

@@ -16,6 +16,7 @@ from mintaka.capabilities.diffusion.offer import (
 )
 from mintaka.capabilities.diffusion.options import MAX_SIDE, DrawingRestrictions
 from mintaka.capabilities.diffusion.redrawing import REDRAWN, RedrawOptions, redrawn
+from mintaka.capabilities.diffusion.restoring import FaceOptions, Restoration, choose_face_model
 from mintaka.capabilities.diffusion.studio import FAILURES, one_or_all
 from mintaka.capabilities.diffusion.upscaling import Larger, choose_upscaler, interpolation_called
 from mintaka.capabilities.images import Image, ImageArgument
@@ -29,7 +30,7 @@ from mintaka.capabilities.widgets import Phase
 from mintaka.engine.edits import Interpolation
 from mintaka.engine.models import ModelInfo
 from mintaka.engine.models.upscalers import BEST
-from mintaka.engine.preparing import MAX_FACTOR, MIN_FACTOR, MIN_TILE
+from mintaka.engine.preparing import FACE_SIDE, MAX_FACTOR, MIN_FACTOR, MIN_TILE
 from mintaka.engine.requests import Request, Resample
 from mintaka.engine.requests import Upscale as EngineUpscale
 from mintaka.runtime.errors import HostFault
@@ -103,6 +104,9 @@ class UpscaleOptions(Options):
 USUAL = UpscaleOptions()
 
 
+AS_MANY = FaceOptions()
+
+
 class UpscaleOffer(DrawingOffer):
     """What the metadata tells of ``diffusers.upscale``."""
 
@@ -123,12 +127,18 @@ class UpscaleOffer(DrawingOffer):
         call = f'(lens.upscaleTraditional "{PICTURE}" {{:method "bicubic"}})'
         listing = f"{TAKEN}\n(lens.upscalers)"
         examples = {**usual.examples, "upscaleTraditional": [f"{TAKEN}\n{call}"], "upscalers": [listing]}
+        unavailable = dict(usual.unavailable)
         try:
             choose_upscaler(None, MIN_FACTOR, restrictions, self._models.upscalers)
+            examples["upscale"] = [f'{TAKEN}\n(lens.upscale "{PICTURE}" "realesrgan" 2)']
         except HostFault as fault:
-            return replace(usual, examples=examples, unavailable={**usual.unavailable, "upscale": fault.message})
-        examples["upscale"] = [f'{TAKEN}\n(lens.upscale "{PICTURE}" "realesrgan" 2)']
-        return replace(usual, examples=examples)
+            unavailable["upscale"] = fault.message
+        try:
+            choose_face_model(None, restrictions, self._models.face_models())
+            examples["faceRestore"] = [f'{TAKEN}\n(lens.faceRestore "{PICTURE}" 0.8)']
+        except HostFault as fault:
+            unavailable["faceRestore"] = fault.message
+        return replace(usual, examples=examples, unavailable=unavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +274,36 @@ class Upscale(DrawingType):
         """
         source = await self.sources.read(use, image, "image")
         return one_or_all(await self.studio.make(use, redrawn(use, source, prompt, options, self.installed)))
+
+    @method(
+        effects=Effect.GPU,
+        label="Restore faces",
+        cost=f"result + faces * {FACE_SIDE * FACE_SIDE}",
+        deterministic=True,
+        cancellable=True,
+        progress=Progress.STEPS,
+        errors=(*FAILURES, "bad_image"),
+    )
+    async def face_restore(
+        self,
+        use: Use,
+        image: Annotated[ImageArgument, "The picture with faces"],
+        strength: Annotated[float, "How much of the restored faces is laid over the picture, 0 to 1"] = 1.0,
+        options: FaceOptions = AS_MANY,
+    ) -> Image:
+        """Make the faces of a picture anew with a model for faces; what lies around them stays as it is."""
+        if not 0 <= strength <= 1:
+            raise HostFault(
+                "`strength` of diffusers.upscale.faceRestore must be from 0 to 1",
+                kind="invalid_params",
+                hint="use 0 to 1",
+                data={"argument": "strength"},
+            )
+        known = self.installed.snapshot().face_models()
+        model = choose_face_model(options.model, use.restrictions, known)
+        source = await self.sources.read(use, image, "image")
+        [picture] = await self.studio.make(use, Restoration(source, model, strength, options.faces))
+        return picture
 
     @method(effects=Effect.READS, label="Upscalers")
     async def upscalers(self, use: Use) -> list[Json]:

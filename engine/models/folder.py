@@ -10,7 +10,7 @@ from mintaka.engine.models.info import BadModel, ModelInfo
 from mintaka.engine.models.kinds import Kind
 from mintaka.engine.models.reading import read_found
 from mintaka.engine.models.snapshot import NOTHING, Info, ModelSnapshot
-from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo
+from mintaka.engine.models.weights import EmbeddingInfo, FaceModelInfo, LoraInfo, PartInfo, UpscalerInfo
 
 
 class ModelFolder:
@@ -80,6 +80,14 @@ class ModelFolder:
     def upscaler(self, name: str) -> UpscalerInfo:
         """The upscaler now called ``name``; see `ModelSnapshot.upscaler`."""
         return self.snapshot().upscaler(name)
+
+    def face_models(self) -> builtins.list[FaceModelInfo]:
+        """Every usable face model now."""
+        return self.snapshot().face_models()
+
+    def face_model(self, name: str) -> FaceModelInfo:
+        """The face model now called ``name``; see `ModelSnapshot.face_model`."""
+        return self.snapshot().face_model(name)
 
     def snapshot(self) -> ModelSnapshot:
         """All of it as it is now; the same object as before where nothing changed."""

@@ -14,6 +14,7 @@ EMBEDDINGS = {"emb_params", "clip_l", "clip_g", "t5xxl"}
 SIGNS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (Kind.LORA, (".lora_", "lora_unet_", "lora_te", ".lora.", "lora_A", ".hada_", ".lokr_")),
     (Kind.CONTROLNET, ("control_model.", "controlnet_down_blocks.", "controlnet_cond_embedding.")),
+    (Kind.FACE, ("stylegan_decoder.", "fuse_convs_dict.", "quantize.embedding.weight")),
     (Kind.VAE, ("decoder.conv_in.", "first_stage_model.decoder.")),
     (Kind.TEXT_ENCODER, ("text_model.encoder.layers.", "encoder.layers.0.self_attn.", ".SelfAttention.q.")),
     (Kind.UPSCALER, ("conv_first.weight", "model.0.weight", "body.0.weight", "layers.0.residual_group.")),

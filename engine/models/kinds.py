@@ -14,6 +14,7 @@ class Kind(StrEnum):
     EMBEDDING = "embedding"
     VAE = "vae"
     TEXT_ENCODER = "text-encoder"
+    FACE = "face"
 
     @property
     def noun(self) -> str:
@@ -29,6 +30,7 @@ NOUNS: Mapping[Kind, str] = {
     Kind.EMBEDDING: "embedding",
     Kind.VAE: "VAE",
     Kind.TEXT_ENCODER: "text encoder",
+    Kind.FACE: "face model",
 }
 
 FOLDERS: Mapping[str, Kind] = {
@@ -39,6 +41,7 @@ FOLDERS: Mapping[str, Kind] = {
     "embeddings": Kind.EMBEDDING,
     "vae": Kind.VAE,
     "text-encoder": Kind.TEXT_ENCODER,
+    "facerestore": Kind.FACE,
 }
 """Names of folders that hold one kind each; what lies in them is named by its path there."""
 
@@ -53,6 +56,7 @@ ENDINGS: Mapping[Kind, tuple[str, ...]] = {
     Kind.EMBEDDING: (SAFETENSORS,),
     Kind.VAE: (SAFETENSORS,),
     Kind.TEXT_ENCODER: (SAFETENSORS,),
+    Kind.FACE: (SAFETENSORS,),
 }
 """Endings of single files that are one of the kind all by themselves; the others are folders."""
 

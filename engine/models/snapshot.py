@@ -12,8 +12,8 @@ from mintaka.engine.errors import NoSuchModel, Unsupported
 from mintaka.engine.models.controlnets import ControlNetInfo
 from mintaka.engine.models.info import BadModel, ModelInfo
 from mintaka.engine.models.kinds import PICKLES, SAFETENSORS, Kind
-from mintaka.engine.models.upscalers import brought_along, no_such_upscaler
-from mintaka.engine.models.weights import EmbeddingInfo, LoraInfo, PartInfo, UpscalerInfo, WeightsInfo
+from mintaka.engine.models.upscalers import brought_along, no_such_face_model, no_such_upscaler
+from mintaka.engine.models.weights import EmbeddingInfo, FaceModelInfo, LoraInfo, PartInfo, UpscalerInfo, WeightsInfo
 
 Info = ModelInfo | ControlNetInfo | WeightsInfo
 """What is known of one thing to draw with."""
@@ -121,6 +121,17 @@ class ModelSnapshot:
         found = found or self._get(Kind.UPSCALER, UpscalerInfo, plain)
         if found is None:
             raise no_such_upscaler(f"there is no upscaler called “{name}”", [each.id for each in self.upscalers])
+        return found
+
+    def face_models(self) -> builtins.list[FaceModelInfo]:
+        """Every usable face model."""
+        return self._all(Kind.FACE, FaceModelInfo)
+
+    def face_model(self, name: str) -> FaceModelInfo:
+        """The face model called ``name``. Raises NoSuchModel with those there are, or BadModel."""
+        found = self._get(Kind.FACE, FaceModelInfo, name)
+        if found is None:
+            raise no_such_face_model(f"there is no face model called “{name}”", [*self._found.get(Kind.FACE, {})])
         return found
 
     def _all(self, kind: Kind, form: type[InfoT]) -> builtins.list[InfoT]:

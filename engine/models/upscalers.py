@@ -1,4 +1,4 @@
-"""Which upscaler is the best for a factor, and those that models bring along for their own pictures."""
+"""Which upscaler is the best for a factor, those that models bring along, and what to say where one is missing."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -26,6 +26,13 @@ def best_upscaler(upscalers: Sequence[UpscalerInfo], factor: int) -> UpscalerInf
 def no_such_upscaler(message: str, names: Sequence[str]) -> NoSuchModel:
     """What to say where an upscaler is missing."""
     hint = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else WHERE
+    return NoSuchModel(f"{message}; {hint}", hint=hint)
+
+
+def no_such_face_model(message: str, names: Sequence[str]) -> NoSuchModel:
+    """What to say where a face model is missing."""
+    where = f"put the {ENDING} file of one into a folder `facerestore` in the models folder"
+    hint = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else where
     return NoSuchModel(f"{message}; {hint}", hint=hint)
 
 

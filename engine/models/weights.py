@@ -41,6 +41,10 @@ class UpscalerInfo(WeightsInfo):
     """How many times as wide and high it makes a picture; ``None``: only the loaded file tells."""
 
 
+class FaceModelInfo(WeightsInfo):
+    """A model that restores faces, which spandrel reads."""
+
+
 class PartInfo(WeightsInfo):
     """A VAE or a text encoder that models may have instead of their own; see `Sidecar.components`."""
 
@@ -63,6 +67,7 @@ FORMS: dict[Kind, type[WeightsInfo]] = {
     Kind.LORA: LoraInfo,
     Kind.EMBEDDING: EmbeddingInfo,
     Kind.UPSCALER: UpscalerInfo,
+    Kind.FACE: FaceModelInfo,
     Kind.VAE: PartInfo,
     Kind.TEXT_ENCODER: PartInfo,
 }

@@ -23,12 +23,14 @@ from mintaka.engine.models.info import CONFIG, BadModel, ModelInfo, read_model
 from mintaka.engine.models.kinds import CONVERT, GGUF, PICKLES
 from mintaka.engine.worker.adapters import Adapters
 from mintaka.engine.worker.encoding import Encodings
+from mintaka.engine.worker.face_models import load_face_model
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.homes import Homes
+from mintaka.engine.worker.loaded_files import LoadedFiles
 from mintaka.engine.worker.parts import lacking_parts, load_parts, quantised_part
 from mintaka.engine.worker.proxy import HEAVY, controlnet_proxy
 from mintaka.engine.worker.tasks import pipeline_for
-from mintaka.engine.worker.upscaling import Upscaler, Upscalers, load_upscaler
+from mintaka.engine.worker.upscaling import Upscaler, load_any_upscaler, load_upscaler
 
 NOTHING: Files = MappingProxyType({})
 
@@ -91,7 +93,8 @@ class Shelf:
     """
 
     def __init__(self, device: str, keep_bytes: int, identities: Identities | None = None) -> None:
-        self.upscalers = Upscalers(device)
+        self.upscalers = LoadedFiles(load_any_upscaler, device)
+        self.face_models = LoadedFiles(load_face_model, device)
         self._device = device
         self._keep_bytes = keep_bytes
         self._identities = identities or Identities()

@@ -3,7 +3,7 @@
 from functools import singledispatch
 
 from mintaka.engine.messages import Files
-from mintaka.engine.requests import Drawing, Edit, OnStep, Picture, Preprocess, Request, Resample, Upscale
+from mintaka.engine.requests import Drawing, Edit, FaceRestore, OnStep, Picture, Preprocess, Request, Resample, Upscale
 from mintaka.engine.worker import (  # they register their planners
     controlling,
     drawing,
@@ -11,6 +11,7 @@ from mintaka.engine.worker import (  # they register their planners
     enlarging,
     inpainting,  # noqa: F401
     redrawing,  # noqa: F401
+    restoring,
 )
 from mintaka.engine.worker.loading import Shelf
 
@@ -44,3 +45,8 @@ def _upscale(request: Upscale, files: Files, shelf: Shelf, on_step: OnStep) -> l
 @run.register
 def _edit(request: Edit, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     return editing.edit(request)
+
+
+@run.register
+def _face_restore(request: FaceRestore, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
+    return restoring.restore(request, files, shelf, on_step)

@@ -1,6 +1,5 @@
 """Enlarging with a learned upscaler from a file that spandrel reads (ESRGAN and some forty other architectures)."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,28 +23,6 @@ class Upscaler:
         """Enlarge ``images`` (n × 3 × height × width, 0..1) by ``factor``; values stay in 0..1."""
         enlarged: torch.Tensor = self.model(images.to(self.device, self.model.dtype))
         return enlarged.float().clamp(0.0, 1.0)
-
-
-KEPT = 2
-"""Upscalers kept loaded: the largest in use have some tens of megabytes."""
-
-
-class Upscalers:
-    """The upscalers kept loaded by themselves; only one thread may take from it."""
-
-    def __init__(self, device: str) -> None:
-        self._device = device
-        self._loaded: OrderedDict[Path, Upscaler] = OrderedDict()
-
-    def get(self, path: Path) -> Upscaler:
-        """The upscaler in file ``path``, loaded if need be. Raises EngineError."""
-        if path not in self._loaded:
-            with torch.inference_mode(False):
-                self._loaded[path] = load_any_upscaler(path, self._device)
-            if len(self._loaded) > KEPT:
-                self._loaded.popitem(last=False)
-        self._loaded.move_to_end(path)
-        return self._loaded[path]
 
 
 def load_any_upscaler(path: Path, device: str) -> Upscaler:

@@ -26,7 +26,7 @@ from mintaka.capabilities.value import CapabilityValue
 from mintaka.engine.edits import Convert, check
 from mintaka.engine.headers import read_header
 from mintaka.engine.models import ModelFolder
-from mintaka.engine.requests import Drawing, Edit, OnStep, Picture, Preprocess, Step, steps_run
+from mintaka.engine.requests import Drawing, Edit, OnStep, Picture, Step, steps_run
 from mintaka.runtime.budget import Budget
 from mintaka.runtime.powers import Powers
 from mintaka.runtime.run import Run
@@ -69,7 +69,7 @@ class Crayon:
         header = read_header(request.image)
         if isinstance(request, Edit):
             return self._edited(request, (header.width, header.height))
-        factor = 1 if isinstance(request, Preprocess) else request.factor
+        factor = getattr(request, "factor", 1)
         size, out = (header.width * factor, header.height * factor), io.BytesIO()
         Pillow.new("RGB", size).save(out, "PNG")
         return Picture(out.getvalue(), *size, None)

@@ -52,8 +52,8 @@ async def test_what_is_too_large_or_unknown_is_refused_in_words(
     assert world.engine.asked == []
 
 
-def put(models: Any, name: str) -> None:
-    folder = models.roots[0] / "esrgan"
+def put(models: Any, name: str, kind: str = "esrgan") -> None:
+    folder = models.roots[0] / kind
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.safetensors").write_bytes(b"not opened")
 
@@ -93,8 +93,32 @@ async def test_without_an_upscaler_the_call_and_the_metadata_say_where_to_put_on
     assert caught.value.message == upscale["unavailable"]
 
 
+async def test_faces_are_restored_by_a_model_that_is_allowed_and_paid_by_their_number(world: Any, models: Any) -> None:
+    with pytest.raises(HostFault, match=r"put the \.safetensors file of one into a folder `facerestore`"):
+        await world.root("diffusers.upscale").call(world.run(), "faceRestore", [picture()])
+    put(models, "a", "facerestore")
+    put(models, "b", "facerestore")
+    root = world.root("diffusers.upscale")
+    cap = world.narrow(root, {"allowed_models": ["b"], "strength": [0, 0.5]}, {"compute": 1})
+    image = await cap.call(world.run(), "faceRestore", [picture(), 0.5, {"faces": 2}])
+    asked = world.engine.asked[-1]
+    assert (asked.model, asked.strength, asked.faces) == ("b", 0.5, 2)
+    assert image.made_with["args"][1:] == [0.5, {"model": "b", "faces": 2}]
+    [left] = [each["left"] for each in Metadata(world.kernel.registry).listing([cap.describe()])]
+    assert left["compute"] == pytest.approx(1 - (48 * 32 + 2 * 512 * 512) / 1e6)
+    for args, why in (
+        ([picture(), 0.5, {"model": "a"}], "`allowed_models`"),
+        ([picture(), 0.6], "`strength`"),
+        ([picture(), 1.5], "`strength` of diffusers.upscale.faceRestore must be from 0 to 1"),
+        ([picture(), 0.5, {"faces": 17}], "from 1 to 16"),
+    ):
+        with pytest.raises(HostFault, match=why):
+            await cap.call(world.run(), "faceRestore", args)
+
+
 async def test_every_example_runs_as_it_stands(world: Any, models: Any) -> None:
     put(models, "sharp")
+    put(models, "faces", "facerestore")
     cap = world.root("diffusers.upscale")
     [told] = Metadata(world.kernel.registry).listing([cap.describe()])
     for each in told["methods"]:
