@@ -46,6 +46,9 @@ IN_CHAINS = "tests/capabilities/test_chains.py"
 VERBS = "capabilities/entities/value.py"
 IN_ENTITIES = "tests/capabilities/test_entities.py"
 IN_VERBS = "tests/capabilities/test_verbs.py"
+CALLING = "capabilities/endpoints/calling.py"
+ENDPOINTS = "capabilities/endpoints/space.py"
+IN_ENDPOINTS = "tests/capabilities/test_endpoints.py"
 HISTORIES = "tests/capabilities/test_histories.py"
 
 MUTANTS = (
@@ -343,6 +346,48 @@ MUTANTS = (
         "self._kept if self.itself else _hidden",
         "self._kept",
         f"{IN_VERBS}::test_what_an_entity_keeps_is_seen_by_its_own_verbs_alone",
+    ),
+    Mutant(
+        "an endpoint acts with what its caller holds",
+        CALLING,
+        "hosts={**run.powers.hosts, Grant: inner}",
+        "hosts=run.powers.hosts",
+        f"{IN_ENDPOINTS}::test_a_caller_gets_no_capability_of_the_publishers_by_result_error_or_lookup",
+    ),
+    Mutant(
+        "an endpoint gives its publisher's capabilities away",
+        CALLING,
+        "        return replace(host, made_with={})\n",
+        "        return replace(host, made_with={})\n    return host\n",
+        f"{IN_ENDPOINTS}::test_a_caller_gets_no_capability_of_the_publishers_by_result_error_or_lookup",
+    ),
+    Mutant(
+        "a call of an endpoint that fails keeps what it reserved",
+        CALLING,
+        "            use.kernel.calls.release(call)\n",
+        "            pass\n",
+        f"{IN_ENDPOINTS}::test_an_endpoint_draws_with_what_its_publisher_granted_and_the_picture_is_the_callers",
+    ),
+    Mutant(
+        "any capability of a publisher's calls their endpoints",
+        ENDPOINTS,
+        "    if held.type != CALL:\n",
+        "    if False:\n",
+        f"{IN_ENDPOINTS}::test_a_capability_of_another_type_calls_none",
+    ),
+    Mutant(
+        "endpoints that one may not call are told",
+        ENDPOINTS,
+        'if held.restrictions.permits("endpoints", each.name):',
+        "if True:",
+        f"{IN_ENDPOINTS}::test_only_what_is_named_is_reached_and_nobody_elses_of_that_name",
+    ),
+    Mutant(
+        "an endpoint that was changed where it is kept is called",
+        ENDPOINTS,
+        "        if not hmac.compare_digest(",
+        "        if False and not hmac.compare_digest(",
+        f"{IN_ENDPOINTS}::test_a_program_that_was_changed_in_the_database_is_not_run",
     ),
     Mutant(
         "control covers the entities of whoever holds it",

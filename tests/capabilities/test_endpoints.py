@@ -20,6 +20,7 @@ from mintaka.capabilities.minting import Mint
 from mintaka.capabilities.references import References
 from mintaka.capabilities.registry import Registry
 from mintaka.capabilities.terms import Terms
+from mintaka.capabilities.value import CapabilityValue
 from mintaka.lang.checker import analyse
 from mintaka.lang.parser import parse
 from mintaka.library.endpoints import Endpoints
@@ -139,12 +140,24 @@ async def test_only_what_is_named_is_reached_and_nobody_elses_of_that_name(marke
     market.publish("one", "3", owner="ben")
     shared = market.share("one")
     assert await market.run("ben", '[(call.call "one")]') == [3]  # ben's own comes first in ben's own grant
+    reached = {(each.owner, each.name) for each, _ in market.space.callable(market.kernel.held("ben"))}
+    assert reached == {("ben", "one"), ("ann", "one")}
     of_ann = f'(let hers (get-capability "endpoint.call" {{:id "{shared.id}"}})) '
     assert await market.run("ben", f'{of_ann} (hers.call "one")') == 1
     assert (await market.fails("ben", f'{of_ann} (hers.call "two")')).kind == "denied"
     assert (await market.fails("ben", f'{of_ann} (hers.describe "two")')).kind == "denied"
     market.kernel.revoke("ann", shared.id)
     assert (await market.fails("ben", f'{of_ann} (hers.call "one")')).kind == "method_not_found"  # of null
+
+
+async def test_a_capability_of_another_type_calls_none(market: Market) -> None:
+    market.publish("cat", "1")
+    draw = next(each for each in market.kernel.held("ann") if each.type == "diffusers.generate")
+    shared = market.kernel.share("ann", draw.id, "ben")
+    passed_off = CapabilityValue(market.kernel, "ben", shared.id, CALL)
+    assert (
+        await market.fails("ben", '(let posed (std.arg 0)) (posed.call "cat")', passed_off)
+    ).kind == "no_such_capability"
 
 
 async def test_one_that_may_not_be_handed_on_serves_no_endpoint(market: Market) -> None:

@@ -48,27 +48,29 @@ POSTER = """
 
 @pytest.fixture(scope="module")
 def poster(server, tmp_path_factory):
-    script = tmp_path_factory.mktemp("scripts") / "poster.mtk"
+    script = tmp_path_factory.mktemp("scripts") / "placard.mtk"
     script.write_text(POSTER)
     here = ("--data", server.data)
-    made = mintaka("endpoints", "publish", script, "--name", "poster", "--description", "Draws.", "--compute", 5, *here)
-    assert made.stdout == "poster version 1\n", made.stderr
+    made = mintaka(
+        "endpoints", "publish", script, "--name", "placard", "--description", "Draws.", "--compute", 5, *here
+    )
+    assert made.stdout == "placard version 1\n", made.stderr
     yield here
-    assert mintaka("endpoints", "unpublish", "poster", *here).stdout == "Withdrawn: version 1.\n"
+    assert mintaka("endpoints", "unpublish", "placard", *here).stdout == "Withdrawn: version 1.\n"
 
 
 def test_an_endpoint_is_a_command_with_its_parameters_as_options(poster, tmp_path):
-    help = mintaka("call", "poster", "--help", *poster).stdout
+    help = mintaka("call", "placard", "--help", *poster).stdout
     for part in ("Draws.", "--prompt", "What to draw", "[default: a red circle]", "1<=x<=4", "plain|loud", "--arg-key"):
         assert part in help
     line = ("--steps", 2, "--style", "loud", "--names", '["x"]', "--arg-key", "--out", tmp_path, "--json")
-    done = mintaka("call", "poster", *line, *poster)
+    done = mintaka("call", "placard", *line, *poster)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["result"][1:] == ["loud", ["x"], True]
     [picture] = told["pictures"]
-    assert (tmp_path / "poster.png").stat().st_size > 0
-    assert (picture["width"], picture["path"]) == (64, str(tmp_path / "poster.png"))
+    assert (tmp_path / "placard.png").stat().st_size > 0
+    assert (picture["width"], picture["path"]) == (64, str(tmp_path / "placard.png"))
 
     # The job and the picture are there afterwards.
     assert told["job"] in mintaka("jobs", "list", *poster).stdout
@@ -86,23 +88,23 @@ def test_an_endpoint_is_a_command_with_its_parameters_as_options(poster, tmp_pat
 
 def test_what_is_wrong_with_a_call_is_told_with_an_exit_code(poster):
     for line, code, says in (
-        (("poster", "--steps", 9), 2, "Invalid value for '--steps'"),
-        (("poster", "--stepz", 1), 2, "--stepz"),
+        (("placard", "--steps", 9), 2, "Invalid value for '--steps'"),
+        (("placard", "--stepz", 1), 2, "--stepz"),
         (("nothing",), 1, "no such endpoint"),
-        (("--steps", 1, "poster"), 1, "Say the name of the endpoint first"),
-        (("poster", "--names", "[oh"), 1, "names is given as JSON"),
+        (("--steps", 1, "placard"), 1, "Say the name of the endpoint first"),
+        (("placard", "--names", "[oh"), 1, "names is given as JSON"),
     ):
         done = mintaka("call", *line, *poster)
         assert (done.returncode, says in done.stderr) == (code, True), done.stderr
 
 
 def test_whoever_was_given_an_endpoint_calls_it_with_their_token_alone(server, poster):
-    link = mintaka("caps", "share", "endpoint.call", "--endpoint", "poster", "--uses", 1, "--json", *poster).stdout
+    link = mintaka("caps", "share", "endpoint.call", "--endpoint", "placard", "--uses", 1, "--json", *poster).stdout
     guest = ("--url", server.url, "--token", json.loads(link)["token"])
     listed = mintaka("call", *guest)
-    assert listed.stdout.startswith("poster"), listed.stderr
-    assert "poster" in mintaka("call", *poster).stdout
-    assert json.loads(mintaka("endpoints", "show", "poster", "--json", *poster).stdout)["source"] == POSTER
+    assert listed.stdout.startswith("placard"), listed.stderr
+    assert "placard" in mintaka("call", *poster).stdout
+    assert json.loads(mintaka("endpoints", "show", "placard", "--json", *poster).stdout)["source"] == POSTER
 
 
 def test_tokens_are_made_listed_and_ended(server):
