@@ -72,7 +72,8 @@ def test_a_search_looks_at_names_and_help():
 
 def test_json_is_what_editors_get():
     assert json.loads(shown("list.map", "--json").stdout) == catalogue.find("list.map", ENTRIES)
-    assert json.loads(shown("--json").stdout) == [*ENTRIES, *catalogue.methods(TYPES)]
+    methods = catalogue.methods([*TYPES, *catalogue.picture_type()])
+    assert json.loads(shown("--json").stdout) == [*ENTRIES, *methods]
     assert json.loads(shown("fs.read", "--json").stdout) == next(each for each in TYPES if each["type"] == "fs.read")
 
 
@@ -107,3 +108,10 @@ def test_without_the_server_the_language_is_told_and_what_is_missing(monkeypatch
     assert not complete
     assert {"list.map", "std.let", "gen.grid"} <= {entry["opcode"] for entry in entries}
     assert "mintaka[server]" in shown("list.map").output
+
+
+def test_the_methods_of_pictures_are_looked_up_as_those_of_types_are():
+    assert "(picture.resize width [height] [options]) → image" in shown("image.resize").stdout
+    page = shown("image").stdout
+    assert "(crop left top width height)" in page
+    assert "restricted" not in page
