@@ -4,6 +4,7 @@ import io
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mintaka.engine.errors import Unsupported
-from mintaka.engine.messages import MODEL, lora_role
+from mintaka.engine.messages import MODEL, controlnet_role, lora_role
 from mintaka.engine.models import read_model
+from mintaka.engine.models.controlnets import misfit, read_controlnet
 from mintaka.engine.pixels import Pixels
 from mintaka.engine.requests import (
+    Control,
+    Controlled,
     Drawing,
     Fill,
     ImageToImage,
@@ -305,3 +309,44 @@ def test_a_lora_acts_in_a_family_as_in_its_stock_pipeline_and_on_its_own_request
     assert np.abs(expected[0] - expected[1]).max() > 4
     for mine, theirs in zip((without, with_it), expected, strict=True):
         assert np.abs(pixels(mine[0]) - theirs).max() <= 1
+
+
+def test_a_controlnet_steers_stable_diffusion_xl_as_its_stock_pipeline(
+    families: Callable[[str], Path], shelf: Shelf, tmp_path: Path, photograph: bytes, upload: Upload
+) -> None:
+    folder, picture = families("sdxl"), Image.open(io.BytesIO(photograph)).convert("RGB")
+    stock = diffusers.StableDiffusionXLPipeline.from_pretrained(folder, dtype=torch.float32)
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        net = diffusers.ControlNetModel.from_unet(stock.unet, conditioning_embedding_out_channels=(4, 4, 8, 8))
+        tiny_models.enliven(net)
+    with torch.no_grad():
+        for last in (*net.controlnet_down_blocks, net.controlnet_mid_block):
+            last.weight.mul_(0.02)  # else norms would see nothing beside it
+    net.save_pretrained(tmp_path / "net")
+    info = read_controlnet(tmp_path / "net", "net")
+    assert info is not None
+    assert misfit(info, read_model(folder)) is None
+    asked = [
+        request_of(
+            "sdxl",
+            Controlled,
+            id=str(number),
+            guidance_scale=2.0,
+            controls=(Control(controlnet="net", image=upload(picture), strength=strength),),
+        )
+        for number, strength in enumerate((0.5, 1.0))
+    ]
+    files = {MODEL: folder, controlnet_role(0): tmp_path / "net"}
+    with looping() as loop:
+        together = at_once(loop, [partial(methods.run, each, files, shelf, print) for each in asked])
+        assert loop.tally.runs < loop.tally.calls * 0.7
+    steered = diffusers.StableDiffusionXLControlNetPipeline(**stock.components, controlnet=net)
+    steered.set_progress_bar_config(disable=True)
+    for request, result in zip(asked, together, strict=True):
+        generator = torch.Generator().manual_seed(1)
+        arguments = {"num_inference_steps": 2, "guidance_scale": 2.0, "generator": generator, **SIZE}
+        scale = request.controls[0].strength
+        drawn = steered(PROMPTS[0], image=picture, controlnet_conditioning_scale=scale, **arguments).images[0]
+        assert np.abs(pixels(result[0]) - np.asarray(drawn).astype(int)).max() <= 1
+    assert np.abs(pixels(together[0][0]) - pixels(together[1][0])).max() > 4
