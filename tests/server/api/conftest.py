@@ -41,7 +41,7 @@ def as_described(response: httpx.Response) -> None:
 def client(server, token: str) -> httpx.Client:
     headers = {"authorization": f"Bearer {token}"}
     hooks = {"response": [as_described]}
-    return httpx.Client(base_url=server.http, headers=headers, trust_env=False, timeout=60, event_hooks=hooks)
+    return httpx.Client(base_url=server.http, headers=headers, trust_env=False, timeout=180, event_hooks=hooks)
 
 
 @pytest.fixture

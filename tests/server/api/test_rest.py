@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from mintaka.client import connect
+from tests.conftest import serving
 from tests.server.api.conftest import client
 from tests.server.api.drawn import opened, picture
 
@@ -15,6 +16,15 @@ DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a re
 
 ENDLESS = {"source": "(while true 1)", "budget": {"deadline_s": 5}}
 """A job for tests that end it; where one is left over, it ends by itself."""
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """A server that takes little."""
+    limits = {"HTTP_REQUESTS": "2", "FRAME_BYTES": "2000", "UPLOADED_BYTES": "200"}
+    env = {f"MINTAKA_LIMITS__{name}": value for name, value in limits.items()}
+    with serving(tmp_path_factory.mktemp("narrow") / "data", env=env) as server:
+        yield server
 
 
 def ended(web, job):
@@ -140,11 +150,8 @@ def test_what_cannot_be_run_is_refused_with_its_reason(web, body, status, expect
     assert (answer.status_code, kind(answer)) == (status, expected)
 
 
-def test_a_body_of_another_type_or_too_large_a_one_is_refused(start_server):
-    server = start_server(env={"MINTAKA_LIMITS__FRAME_BYTES": "2000", "MINTAKA_LIMITS__UPLOADED_BYTES": "200"})
-    with httpx.Client(
-        base_url=server.http, headers={"authorization": f"Bearer {server.token}"}, trust_env=False
-    ) as web:
+def test_a_body_of_another_type_or_too_large_a_one_is_refused(narrow):
+    with client(narrow, narrow.token) as web:
         assert (
             kind(web.post("/api/v1/jobs", content=b"a=1", headers={"content-type": "text/plain"})) == "invalid_request"
         )
@@ -162,9 +169,8 @@ def test_a_body_of_another_type_or_too_large_a_one_is_refused(start_server):
         assert again.status_code == 201
 
 
-def test_streams_count_as_requests_that_are_not_answered(start_server):
-    server = start_server(env={"MINTAKA_LIMITS__HTTP_REQUESTS": "2"})
-    with client(server, server.token) as web:
+def test_streams_count_as_requests_that_are_not_answered(narrow):
+    with client(narrow, narrow.token) as web:
         job = web.post("/api/v1/jobs", json=ENDLESS).json()["job"]
         path = f"/api/v1/jobs/{job}/events"
         with web.stream("GET", path) as first, web.stream("GET", path) as second:
