@@ -218,6 +218,8 @@ def _redraw(request: Redraw, models: Models) -> Files:
     _check_same("larger picture", larger, (request.width, request.height))
     check_strength(request.strength)
     _check_tiles(request.tile, request.overlap)
+    if request.regions:
+        raise Unsupported("regions are of the whole picture, and this one is drawn in tiles", hint="leave them out")
     files = dict(_drawing(request, models))
     return files if request.upscaler is None else {**files, UPSCALER: models.upscaler(request.upscaler).path}
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mintaka.engine.errors import Unsupported
 from mintaka.engine.messages import MODEL
-from mintaka.engine.requests import Fill, ImageToImage, Inpaint, Picture, Region, Step, TextToImage
+from mintaka.engine.requests import Fill, ImageToImage, Inpaint, Picture, Redraw, Region, Step, TextToImage
 from mintaka.engine.supervisor import Engine
 from mintaka.engine.worker import methods
 from mintaka.engine.worker.loading import Shelf
@@ -111,3 +111,6 @@ async def test_what_is_no_region_is_refused(engine: Engine, ask: Ask, photograph
     inside = ask(Inpaint, **masked, fill=Fill.ORIGINAL, only_masked=True, regions=(WHOLE,))
     with pytest.raises(Unsupported, match="only what is masked would be drawn"):
         await engine.run(inside, unseen)
+    larger = {"image": photograph, "factor": 2, "strength": 0.5, "width": 128, "height": 128}
+    with pytest.raises(Unsupported, match="this one is drawn in tiles"):
+        await engine.run(ask(Redraw, **larger, tile=64, overlap=16, regions=(WHOLE,)), unseen)
