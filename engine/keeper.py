@@ -49,6 +49,10 @@ class WorkerStatus:
     """Ids of the models it keeps loaded."""
     memory: int | None
     """Bytes of main memory it uses, where the system tells."""
+    weights: int | None
+    """Bytes of weights on its device, loaded or being loaded; ``None`` until it told."""
+    budget: int | None
+    """Bytes of weights that it keeps there, at most beside a model that is larger alone."""
     in_flight: int
     """Requests it has, cancelled ones included until it has let go of them."""
     crashes: int
@@ -62,7 +66,7 @@ class Post:
     device: str
     """A torch device."""
     threads: int | None
-    keep_bytes: int
+    keep_bytes: int | None
     memory_bytes: int | None
     """Most main memory the process may hold; ``None`` is without limit."""
     identities: Path | None
@@ -107,6 +111,8 @@ class Keeper:
         self._closing = asyncio.Event()
         self._loaded: tuple[str, ...] = ()
         self._memory: int | None = None
+        self._weights: int | None = None
+        self._budget: int | None = None
 
     async def load(self, files: messages.Files, model: str) -> None:
         """Start the worker and have it load the model called so, which is in ``files``."""
@@ -132,6 +138,8 @@ class Keeper:
             pid=self._worker.pid if self._worker is not None else None,
             models=self._loaded,
             memory=self._memory,
+            weights=self._weights,
+            budget=self._budget,
             in_flight=len(self._flights),
             crashes=self._crashes,
         )
@@ -266,6 +274,7 @@ class Keeper:
         # From here on a new request starts a new worker, even while this one is still being buried.
         flights, self._flights = self._flights, {}
         self._worker, self._loaded, self._memory = None, (), None
+        self._weights, self._budget = None, None
         if not self._closing.is_set():
             self._count_crash()
         await worker.end()
@@ -306,6 +315,7 @@ class Keeper:
 
     def _beat(self, worker: WorkerProcess, message: Message) -> None:
         self._memory, self._loaded = message["memory"], tuple(message["models"])
+        self._weights, self._budget = message.get("weights"), message.get("budget")
         most = self._post.memory_bytes
         if message["stuck"] is not None:
             worker.complain(message["stuck"])

@@ -40,8 +40,8 @@ class Start:
     """A torch device: ``cpu``, ``cuda:0``."""
     threads: int | None
     """Threads one operation on the CPU may use; ``None`` is one for every core."""
-    keep_bytes: int
-    """Models are kept loaded up to this many bytes of weights."""
+    keep_bytes: int | None
+    """Models are kept loaded up to this many bytes of weights; ``None``: as many as are usual for the device."""
     memory_bytes: int | None = None
     """Main memory it may hold, or ``None``."""
     identities: str | None = None

@@ -22,8 +22,6 @@ from mintaka.engine.preparing import model_files, prepare
 from mintaka.engine.requests import Drawing, OnStep, Picture, Request
 from mintaka.engine.uploads import Uploads
 
-GIB = 1024**3
-
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 LOADING = 4
@@ -75,7 +73,7 @@ class Engine:
         python: str = sys.executable,
         environment: Mapping[str, str] = NOTHING,
         offline: bool = True,
-        keep_bytes: int = 4 * GIB,
+        keep_bytes: int | None = None,
         memory_bytes: int | None = None,
         identities: Path | None = None,
         log: Callable[[str], None] = _discard,

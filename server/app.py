@@ -95,6 +95,7 @@ class Application:
         self._engine = Engine(
             self._models,
             devices=settings.devices,
+            keep_bytes=settings.model_memory,
             memory_bytes=settings.worker_memory,
             identities=folder.identities,
             threads=settings.threads,
@@ -296,6 +297,8 @@ class Application:
                     "device": worker.device,
                     "models": list(worker.models),
                     "memory": worker.memory,
+                    "weights": worker.weights,
+                    "budget": worker.budget,
                     "in_flight": worker.in_flight,
                     "crashes": worker.crashes,
                 }

@@ -122,6 +122,11 @@ class Settings(BaseSettings):
     devices: tuple[str, ...] = Field(
         default=("cpu",), min_length=1, description="Where models run, a worker for each: cpu, cuda, cuda:1, mps"
     )
+    model_memory: int | None = Field(
+        default=None,
+        ge=1024**2,
+        description="Bytes of weights kept loaded on a device; without, 4/5 of an accelerator's memory, half the CPU's",
+    )
     worker_memory: int | None = Field(
         default=None, ge=1024**3, description="Bytes of main memory one worker may hold; without limit without"
     )

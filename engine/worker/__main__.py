@@ -17,7 +17,7 @@ from mintaka.engine.frames import Decoder, Message
 from mintaka.engine.messages import Start, start_from
 from mintaka.engine.worker.link import Link, beat_forever, vanish
 
-NOTHING_YET: Message = {"models": [], "stuck": None}
+NOTHING_YET: Message = {"models": [], "stuck": None, "weights": None, "budget": None}
 
 
 def main() -> None:

@@ -48,7 +48,8 @@ class Desk:
 
     def beat(self) -> Message:
         """What is said with every beat of the heart, from its thread."""
-        return {"models": self._shelf.ids(), "stuck": self._loop.watch.stuck()}
+        weights = {"weights": self._shelf.weight_bytes(), "budget": self._shelf.room.budget}
+        return {"models": self._shelf.ids(), "stuck": self._loop.watch.stuck(), **weights}
 
     def take(self, message: Message) -> None:
         """Begin, or end, what ``message`` asks."""

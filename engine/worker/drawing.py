@@ -24,11 +24,16 @@ WATCHERS: Mapping[str, Any] = {"safety_checker": None}
 
 def draw(request: Drawing, files: Files, shelf: Shelf, on_step: OnStep) -> list[Picture]:
     """Draw ``request`` with the model in ``files``. Raises EngineError and what is below it."""
+    controls = request.controls if isinstance(request, Controlled) else ()
+    nets = {controlnet_role(i): each.controlnet for i, each in enumerate(controls)}
+    with shelf.holding(files, request.model, nets):
+        return _draw_held(request, files, nets, shelf, on_step)
+
+
+def _draw_held(request: Drawing, files: Files, nets: Mapping[str, str], shelf: Shelf, on_step: OnStep) -> list[Picture]:
     loaded = aside(partial(shelf.get, files, request.model), Lane.LOAD)
-    if isinstance(request, Controlled):
-        nets = [(files[controlnet_role(i)], each.controlnet) for i, each in enumerate(request.controls)]
-        controlnets = tuple(aside(partial(shelf.controlnet, path, name), Lane.LOAD) for path, name in nets)
-        loaded = replace(loaded, controlnets=controlnets)
+    controlnets = tuple(aside(partial(shelf.controlnet, files[role], name), Lane.LOAD) for role, name in nets.items())
+    loaded = replace(loaded, controlnets=controlnets)
     if request.check_safety:
         safety.check_present(loaded.base, loaded.info.id)
     if UPSCALER in files:

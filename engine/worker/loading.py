@@ -1,9 +1,11 @@
 """From a model's folder to a pipeline in memory."""
 
+import re
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,8 @@ from mintaka.engine.worker.homes import Homes
 from mintaka.engine.worker.loaded_files import LoadedFiles
 from mintaka.engine.worker.parts import lacking_parts, load_parts, quantised_part
 from mintaka.engine.worker.proxy import HEAVY, controlnet_proxy
+from mintaka.engine.worker.room import Room, loaded_bytes, on_device, usual_budget
+from mintaka.engine.worker.stepping import Lane, aside, until
 from mintaka.engine.worker.tasks import pipeline_for
 from mintaka.engine.worker.upscaling import Upscaler, load_any_upscaler, load_upscaler
 
@@ -84,72 +88,152 @@ class Loaded:
 
 Kept = TypeVar("Kept", Loaded, LoadedControlNet)
 
+Key = frozenset[Path]
+"""The folders and files that something loaded is made of."""
+
 
 class Shelf:
-    """The models and ControlNets kept loaded: as many as fit ``keep_bytes``, the least recently used leaves first.
+    """The models and ControlNets kept loaded: what fits the room beside what is drawn with, the least recently used
+    leaving first, and never what a request holds.
 
-    Only one thread may take models from it. A model that leaves stays in memory until the last request that draws with
-    it ends.
+    Only one thread may take models from it.
     """
 
-    def __init__(self, device: str, keep_bytes: int, identities: Identities | None = None) -> None:
+    def __init__(self, device: str, keep_bytes: int | None = None, identities: Identities | None = None) -> None:
         self.upscalers = LoadedFiles(load_any_upscaler, device)
         self.face_models = LoadedFiles(load_face_model, device)
+        self.room = Room(usual_budget(device) if keep_bytes is None else keep_bytes)
         self._device = device
-        self._keep_bytes = keep_bytes
         self._identities = identities or Identities()
-        self._loaded: OrderedDict[frozenset[Path], Loaded | LoadedControlNet] = OrderedDict()
-        """By the folders and files they are made of."""
+        self._loaded: OrderedDict[Key, Loaded | LoadedControlNet] = OrderedDict()
         self._ids: tuple[str, ...] = ()
         self._changing = threading.Lock()
 
+    @contextmanager
+    def holding(self, files: Files, model: str, controlnets: Mapping[str, str]) -> Iterator[None]:
+        """Wait for room for the model in ``files`` and its ControlNets, and hold it; in a request's own greenlet.
+
+        ``controlnets`` are the ids of those by their roles in ``files``. Raises BadModel.
+        """
+        sizes = {_key(files): partial(self._model_bytes, files, model)}
+        for role, name in controlnets.items():
+            sizes[frozenset({files[role]})] = partial(self._controlnet_bytes, files[role], name)
+        wants: dict[Hashable, int] = {
+            key: self._size_of(key) or aside(size, Lane.FINISH) for key, size in sizes.items()
+        }
+        answer = self.room.ask(wants)
+        try:
+            if not answer.done():
+                until(answer)
+            self._make_room()
+            yield
+        finally:
+            self.room.leave(wants, answer)
+
     def get(self, files: Files, name: str) -> Loaded:
         """The model in ``files``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
-        parts = frozenset(path for role, path in files.items() if role == MODEL or role.startswith(PART))
-        kept = self._loaded.get(parts)
+        kept = self._loaded.get(_key(files))
         if not isinstance(kept, Loaded):
             kept = load(read_model(files[MODEL], name), self._device, files, self._identities)
-        return self._keep(parts, kept)
+        return self._keep(_key(files), kept)
 
     def controlnet(self, path: Path, name: str) -> LoadedControlNet:
         """The ControlNet in folder ``path``, called ``name``, loaded if need be. Raises BadModel or EngineError."""
-        parts = frozenset({path})
-        kept = self._loaded.get(parts)
+        key = frozenset({path})
+        kept = self._loaded.get(key)
         if isinstance(kept, LoadedControlNet):
-            return self._keep(parts, kept)
+            return self._keep(key, kept)
         info = read_controlnet(path, name)
         if info is None:
             raise BadModel(f"{name}/{CONFIG}: is not that of a ControlNet", hint="put the ControlNet's own back")
-        return self._keep(parts, load_controlnet(info, self._device))
+        return self._keep(key, load_controlnet(info, self._device))
+
+    def weight_bytes(self) -> int:
+        """Bytes of weights that are loaded, or being loaded. Any thread may ask."""
+        with self._changing:
+            return self._bytes()
 
     def ids(self) -> tuple[str, ...]:
         """Ids of the models kept, the most recently used last. Any thread may ask."""
         return self._ids
 
     def let_go(self, module: Any) -> bool:
-        """Forget all models but the one that ``module`` is part of, so that memory comes free; whether there were any.
+        """Forget all models that nobody holds but the one that ``module`` is part of; whether there were any.
 
-        Any thread may ask. What a request draws with stays until that ends.
+        Any thread may ask.
         """
         with self._changing:
-            idle = [parts for parts, each in self._loaded.items() if not _has(each, module)]
-            for parts in idle:
-                del self._loaded[parts]
-            self._ids = tuple(each.info.id for each in self._loaded.values())
+            idle = [key for key, each in self._loaded.items() if not (self.room.holds(key) or _has(each, module))]
+            for key in idle:
+                del self._loaded[key]
+            self._tell()
         return bool(idle)
 
-    def _keep(self, parts: frozenset[Path], loaded: Kept) -> Kept:
+    def _keep(self, key: Key, loaded: Kept) -> Kept:
         with self._changing:
-            if parts not in self._loaded:
-                self._make_room(loaded.weight_bytes)
-                self._loaded[parts] = loaded
-            self._loaded.move_to_end(parts)
-            self._ids = tuple(each.info.id for each in self._loaded.values())
+            self._loaded[key] = loaded
+            self._loaded.move_to_end(key)
+            self.room.correct(key, loaded.weight_bytes)
+            self._evict(key)
         return loaded
 
-    def _make_room(self, needed: int) -> None:
-        while self._loaded and needed + sum(each.weight_bytes for each in self._loaded.values()) > self._keep_bytes:
-            self._loaded.popitem(last=False)
+    def _make_room(self) -> None:
+        with self._changing:
+            self._evict(None)
+
+    def _evict(self, spared: Key | None) -> None:
+        """Forget what nobody holds, the least recently used first, until all fits; ``spared`` was loaded just now."""
+        idle = [key for key in self._loaded if key != spared and not self.room.holds(key)]
+        while idle and self._bytes() > self.room.budget:
+            del self._loaded[idle.pop(0)]
+        self._tell()
+
+    def _bytes(self) -> int:
+        return self.room.held + sum(each.weight_bytes for key, each in self._loaded.items() if not self.room.holds(key))
+
+    def _tell(self) -> None:
+        self._ids = tuple(each.info.id for each in self._loaded.values())
+
+    def _size_of(self, key: Key) -> int | None:
+        kept = self._loaded.get(key)
+        return None if kept is None else kept.weight_bytes
+
+    def _model_bytes(self, files: Files, name: str) -> int:
+        """How much of the device the model in ``files`` will take, by its files. Raises BadModel."""
+        info = read_model(files[MODEL], name)
+        by_part: Counter[str] = Counter()
+        for file in _weight_files(info, files):
+            by_part[_part_of(file, info, files)] += _file_bytes([file], self._device)
+        return on_device(by_part, info.placement, self._device)
+
+    def _controlnet_bytes(self, path: Path, name: str) -> int:
+        return _file_bytes(_safe_files(path, name), self._device)
+
+
+def _key(files: Files) -> Key:
+    return frozenset(path for role, path in files.items() if role == MODEL or role.startswith(PART))
+
+
+def _part_of(file: Path, info: ModelInfo, files: Files) -> str:
+    """The part of the model that ``file`` is of."""
+    for name, _ in info.borrowed:
+        if file.is_relative_to(files[part_role(name)]):
+            return name
+    return file.parent.name
+
+
+def _file_bytes(files: Sequence[Path], device: str) -> int:
+    """How much ``files`` will take once loaded; of two precisions of one the plain one is read."""
+    plain = {file.name for file in files}
+    return sum(
+        loaded_bytes(file, device)
+        for file in files
+        if (name := _without_variant(file.name)) == file.name or name not in plain
+    )
+
+
+def _without_variant(name: str) -> str:
+    return re.sub(r"\.(fp16|bf16|non_ema)(?=\.)", "", name)
 
 
 def _has(loaded: Loaded | LoadedControlNet, module: Any) -> bool:
@@ -172,7 +256,9 @@ def load(info: ModelInfo, device: str, files: Files = NOTHING, identities: Ident
         upscaler = load_upscaler(info.folder / info.enlarge.file, info.enlarge.factor, device) if info.enlarge else None
     if sum(file.stat().st_size for file in weights) <= AWAITED:
         wait([identity])
-    return Loaded(info, pipeline, Adapters(info.id, pipeline, homes), upscaler, _weight_bytes(pipeline), identity)
+    return Loaded(
+        info, pipeline, Adapters(info.id, pipeline, homes), upscaler, _weight_bytes(pipeline, info, device), identity
+    )
 
 
 def load_controlnet(info: ControlNetInfo, device: str) -> LoadedControlNet:
@@ -262,8 +348,9 @@ def _safe_files(folder: Path, name: str) -> list[Path]:
     return safe
 
 
-def _weight_bytes(pipeline: Any) -> int:
-    return sum(_module_bytes(part) for part in pipeline.components.values() if isinstance(part, torch.nn.Module))
+def _weight_bytes(pipeline: Any, info: ModelInfo, device: str) -> int:
+    modules = {name: part for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
+    return on_device({name: _module_bytes(part) for name, part in modules.items()}, info.placement, device)
 
 
 def _module_bytes(module: torch.nn.Module) -> int:

@@ -131,6 +131,16 @@ def aside(work: Callable[[], T], lane: Lane) -> T:
     return cast(T, _switch_away(request))
 
 
+def until(future: "Future[None]") -> None:
+    """Park this request until ``future`` is done, whoever does that."""
+    request = greenlet.getcurrent()
+    if not isinstance(request, Request):
+        future.result()
+        return
+    request.loop.wait_for(request, future)
+    _switch_away(request)
+
+
 def notes() -> tuple[str, ...]:
     """What happened to this request on its way that a person should know."""
     request = greenlet.getcurrent()
@@ -190,13 +200,13 @@ class SteppingLoop:
         """A request waits for a module run."""
         self._calls.append(parked)
 
+    def wait_for(self, request: Request, future: "Future[Any]") -> None:
+        """A request waits until ``future`` is done."""
+        future.add_done_callback(lambda done: self._mail.put(partial(self._back_from_aside, request, done)))
+
     def send_aside(self, request: Request, work: Callable[[], object], lane: Lane) -> None:
         """A request waits for ``work`` on a side thread."""
-
-        def done(future: "Future[object]") -> None:
-            self._mail.put(partial(self._back_from_aside, request, future))
-
-        self._lanes[lane].submit(self._watched, lane, work).add_done_callback(done)
+        self.wait_for(request, self._lanes[lane].submit(self._watched, lane, work))
 
     def _watched(self, lane: Lane, work: Callable[[], T]) -> T:
         with self.watch.over(LANE_WORK[lane][0], LANE_WORK[lane][1]), torch.inference_mode():

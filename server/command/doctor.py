@@ -151,7 +151,8 @@ def _models(settings: "Settings") -> Item:
         return Item("models", Health.FAILS, found, "Install Mintaka again, or name a folder of models in mintaka.toml.")
     if faults:
         return Item("models", Health.WARNING, f"{', '.join(names)}; {'; '.join(faults)}", "Mend or remove the latter.")
-    return Item("models", Health.OK, ", ".join(names))
+    kept = "" if settings.model_memory is None else f"; {settings.model_memory / 2**30:.1f} GiB of weights stay loaded"
+    return Item("models", Health.OK, ", ".join(names) + kept)
 
 
 def _data_folder(path: Path) -> Item:
