@@ -67,6 +67,8 @@ class Forward:
     device: torch.device
     key: Hashable
     """Forwards of the same key can be one run."""
+    kind: Hashable
+    """What its time depends on besides its rows: the entry and the size of its first leaf."""
     tree: Mapping[str, Tree]
     leaves: tuple[Any, ...]
     has_lists: bool
@@ -81,24 +83,20 @@ class Forward:
         apart = TakenApart(len(first), (first if isinstance(first, Tensor) else first[0]).device, reading)
         parts = {name: apart.take(name, value) for name, value in named.items()}
         shape = frozenset((name, shape) for name, (shape, _) in parts.items() if shape is not None)
+        leaf = apart.leaves[0]
+        size = leaf.shape[1:] if isinstance(leaf, Tensor) else leaf[0].shape
         return cls(
             entry=entry,
             args=args,
             kwargs=kwargs,
             rows=apart.rows,
+            kind=(id(entry.module), entry.name, size),
             device=apart.device,
             key=(id(entry.module), entry.name, entry.variant, apart.device, shape) if entry.merges else object(),
             tree={name: tree for name, (_, tree) in parts.items()},
             leaves=tuple(apart.leaves),
             has_lists=apart.has_lists,
         )
-
-    @property
-    def kind(self) -> Hashable:
-        """What its time depends on besides its rows: the entry and the size of its first leaf."""
-        first = self.leaves[0]
-        size = first.shape[1:] if isinstance(first, Tensor) else first[0].shape
-        return id(self.entry.module), self.entry.name, size
 
     @property
     def size(self) -> int:

@@ -48,7 +48,7 @@ class Scarcity:
 
     def in_tiles(self, forward: Forward) -> bool:
         """Whether runs of this form have been made in tiles lately, and should be from the beginning."""
-        return forward.kind in self._tiles
+        return bool(self._tiles) and forward.kind in self._tiles
 
     def get_by(self, forward: Forward, run: Run) -> tuple[Any, str]:
         """The result of ``forward``, for which memory did not suffice, and how it was come by, in words.

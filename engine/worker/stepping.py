@@ -245,8 +245,9 @@ class SteppingLoop:
     def _companions(self, head: Call) -> list[Call]:
         """``head`` and those that can run with it, the most urgent first, as many as pay."""
         limit, rows, group = self._limits.of(head.forward.kind).rows, head.forward.rows, [head]
-        for parked in sorted(self._calls, key=self._urgency):
-            if parked is not head and parked.forward.key == head.forward.key and rows + parked.forward.rows <= limit:
+        alike = [each for each in self._calls if each.forward.key == head.forward.key and each is not head]
+        for parked in sorted(alike, key=self._urgency):
+            if rows + parked.forward.rows <= limit:
                 group.append(parked)
                 rows += parked.forward.rows
         return group
