@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from mintaka.capabilities import types
@@ -27,6 +28,8 @@ from mintaka.storage.database import Database
 
 AIM_MS = 100.0
 HOLDER = "holder"
+UNUSED = ("engine", "blobs", "resolve", "transport", "entity_space", "endpoint_space")
+"""Powers that nothing which is measured uses."""
 
 
 def write_models(folder: Path, count: int) -> list[str]:
@@ -72,9 +75,7 @@ def main() -> None:
         names = write_models(Path(place) / "models", given.models)
         models = ModelFolder([Path(place) / "models"])
         powers = {"models": models, "folders": Folders({})}
-        registry = types.registry(
-            {**dict.fromkeys(("engine", "blobs", "resolve", "transport", "entity_space")), **powers}
-        )
+        registry = types.registry({**dict.fromkeys(UNUSED, SimpleNamespace(blobs=None)), **powers})
         database = Database(f"sqlite:///{place}/mintaka.db")
         kernel = Kernel(
             database, registry, clock=time.time, token_bytes=secrets.token_bytes, key=secrets.token_bytes(32)
