@@ -107,7 +107,7 @@ def _read(kind: Any, path: Path, own_folder: Path, dtype: torch.dtype) -> Any:
     told: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "dtype": dtype}
     if path.is_dir():
         return kind.from_pretrained(path, **told)
-    of_diffusers: bool = issubclass(kind, ModelMixin)
+    of_diffusers = ModelMixin in kind.__mro__
     if of_diffusers and not _in_diffusers_form(path):
         return kind.from_single_file(str(path), config=str(own_folder), torch_dtype=dtype, local_files_only=True)
     # A folder for as long as it is read: with the file under the name that is looked for, and the model's own shape.
