@@ -159,7 +159,7 @@ async def test_requests_go_to_the_device_that_has_their_model_or_else_the_least_
         await asyncio.sleep(0.01)
     assert [each.in_flight for each in engine.status().workers] == [3, 0]
     assert await device("tiny") == "first"
-    assert await device("nine") == "second"
+    assert await device("enlarging") == "second"
     for each in waiting:
         each.cancel()
     await engine.close()
