@@ -18,6 +18,7 @@ from mintaka.engine.keeper import WorkerState
 from mintaka.engine.models import ModelFolder
 from mintaka.engine.requests import Step, TextToImage
 from mintaka.engine.supervisor import Engine
+from mintaka.engine.turns import Turns
 
 Ask = Callable[..., TextToImage]
 
@@ -118,19 +119,34 @@ async def test_a_request_that_kills_two_workers_is_failed_and_those_beside_it_ar
     await engine.close()
 
 
-async def test_a_request_that_comes_while_suspects_are_tried_waits_until_they_are_not(
-    tmp_path: Path, model_folders: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keeper, "PAUSE_S", 0.01)
-    engine = of_a(WORKER, tmp_path, model_folders)
-    poison = asyncio.create_task(engine.run(ask(prompt="poison"), unseen))
-    while engine.status().workers[0].crashes < 1:  # noqa: ASYNC110 - the engine has no event for a crash
-        await asyncio.sleep(0)
-    await engine.run(ask(prompt="fine"), unseen)
-    with pytest.raises(WorkerCrashed):
-        await poison
-    assert (tmp_path / "said").read_text().split() == ["poison", "poison", "fine"]
-    await engine.close()
+async def test_a_request_that_comes_while_suspects_are_tried_waits_until_they_are_not() -> None:
+    turns = Turns()
+    trace: list[str] = []
+
+    async def enter(number: int, name: str, *, alone: bool) -> None:
+        await turns.enter(number, alone=alone)
+        trace.append(name)
+
+    async def others_go_on() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    await turns.enter(1, alone=False)
+    names = [("suspect", True), ("another suspect", True), ("new", False), ("newer", False)]
+    waiting = [
+        asyncio.create_task(enter(number, name, alone=alone)) for number, (name, alone) in enumerate(names, start=2)
+    ]
+    await others_go_on()
+    assert trace == []
+    turns.leave(1)
+    await others_go_on()
+    assert trace == ["suspect"]
+    turns.leave(2)
+    await others_go_on()
+    assert trace == ["suspect", "another suspect"]
+    turns.leave(3)
+    await asyncio.gather(*waiting)
+    assert trace == ["suspect", "another suspect", "new", "newer"]
 
 
 @pytest.mark.parametrize(
