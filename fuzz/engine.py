@@ -83,7 +83,6 @@ SOUND: tuple[Call, ...] = (
     ("diffusers.generate", "textToImage", ["a red circle", {**SMALL}]),
     ("diffusers.generate", "textToImage", ["a blue star", {**SMALL, "num_inference_steps": 12, "scheduler": "euler"}]),
     ("diffusers.generate", "generate", ["a red star", {**SMALL, "batch": 3, "guidance_scale": 1}]),
-    ("diffusers.generate", "textToImage", ["a star", {**SMALL, "loras": [{"name": "rough", "weight": 0.5}]}]),
     ("diffusers.generate", "textToImage", ["a red circle", {**SMALL, "model_id": "enlarging", "width": 256}]),
     ("diffusers.generate", "imageToImage", [GIVEN, "a blue circle", {**SMALL, "strength": 0.6}]),
     ("diffusers.generate", "models", []),
@@ -185,7 +184,7 @@ class Soak:
         if error is not None:
             kind = error.kind if isinstance(error, HostFault) else "refused"
             allowed = wrong if calm else wrong | {"worker_crashed"}
-            self.expect(kind in allowed, f"call {number} failed: {type}.{method}: {kind}: {error}")
+            self.expect(kind in allowed, f"call {number} failed: {type}.{method}: {kind}: {error} {str(args)[-120:]}")
             self.ends[f"failed, {kind}"] += 1
 
     def disturb(self) -> None:
