@@ -20,7 +20,7 @@ web_sources := $(shell find web/src web/public web/index.html web/*.json web/*.t
 export HF_HUB_OFFLINE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test check bench fuzz chaos soak test-postgres mutants docs web wheel starter clean
+.PHONY: help run test check bench fuzz chaos soak test-postgres mutants docs pictures web wheel starter clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -69,13 +69,16 @@ mutants: $(tools) ## Plant faults in the capabilities one at a time; each must b
 docs: $(tools) ## Write docs/reference from the ops and the capabilities
 	$(bin)/python docs/generate.py
 
+pictures: $(tools) ## Make the pictures of docs/pictures.md anew
+	$(bin)/python docs/pictures.py
+
 web: $(bundle) ## Build the web page
 
 wheel: $(tools) $(bundle) ## Build dist/*.whl and dist/*.tar.gz
 	rm -rf build
 	$(bin)/python -m build
 
-starter: $(runtime) ## Train models/starter anew (about two hours; goes on where it stopped)
+starter: $(runtime) ## Train models/starter and what goes with it anew (about three hours; goes on where it stopped)
 	$(bin)/python -m models.recipe
 
 clean: ## Remove everything that set-up and builds made

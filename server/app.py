@@ -56,7 +56,7 @@ from mintaka.server.job_methods import JobMethods, Publisher
 from mintaka.server.job_runs import JobRuns
 from mintaka.server.jobs import Jobs
 from mintaka.server.mcp.mount import Agents
-from mintaka.server.mcp.tools import Tools
+from mintaka.server.mcp.offered import Tools
 from mintaka.server.metadata import MetadataMethods, MetadataWatch
 from mintaka.server.pictures import Pictures
 from mintaka.server.places import model_folder, web_bundle

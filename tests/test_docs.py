@@ -43,7 +43,7 @@ SETS_UP = (
     "mintaka repl",
     "python -m models",
 )
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ CARRIED = (
 )
 
 
+ADDED = [f"models/{path.name}" for path in sorted((ROOT / "models").glob("starter-*"))]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """A wheel built from links to this tree in another folder, so that no earlier build's leftovers can help it."""
@@ -47,7 +50,7 @@ def test_it_carries_every_module(wheel: zipfile.ZipFile) -> None:
     assert modules - set(wheel.namelist()) == set()
 
 
-@pytest.mark.parametrize("folder", ["models/starter", "web/dist"])
+@pytest.mark.parametrize("folder", ["models/starter", *ADDED, "web/dist"])
 def test_it_carries_the_model_and_the_page(wheel: zipfile.ZipFile, folder: str) -> None:
     files = {f"mintaka/{path.relative_to(ROOT)}" for path in (ROOT / folder).rglob("*") if path.is_file()}
     assert files, f"{folder} is missing: run `make web`"

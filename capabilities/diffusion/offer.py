@@ -107,12 +107,13 @@ class DrawingOffer(Offer):
 
     def __init__(self, models: Snapshot) -> None:
         self.revision = models.revision
-        self.choices: dict[str, Choices] = {
+        choices = {
             "models": Choices("models", {each.id: each.title for each in models.list()}),
             "schedulers": SCHEDULERS,
         }
         if loras := {each.id: each.title for each in models.loras()}:
-            self.choices["loras"] = Choices("loras", loras)
+            choices["loras"] = Choices("loras", loras)
+        self.choices = choices
         self._models = models
 
     def own_defaults(self, model: ModelInfo, restrictions: Restrictions) -> Mapping[str, Mapping[str, Json]]:

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
+from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import peft_utils, state_dict_utils
 from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -128,7 +128,7 @@ class Adapters:
             self._check_layers(name, module, layers)
 
     def _check_layers(self, name: str, module: Any, layers: Mapping[str, torch.Tensor]) -> None:
-        if not isinstance(module, diffusers.ModelMixin):
+        if not isinstance(module, ModelMixin):
             layers = state_dict_utils.convert_state_dict_to_peft(
                 state_dict_utils.convert_state_dict_to_diffusers(layers)
             )

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import ControlNetModel, LCMScheduler, UNet2DConditionModel
+from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
 
 from models.recipe.controls import Lines
 from models.recipe.evaluation import generate, load_pipeline
+from models.recipe.few_steps import STEPS as FEW
 from models.recipe.folder import EXAMPLES, GUIDANCE_SCALE, STEPS
 from models.recipe.judge import Judge
 from models.recipe.measures import (
@@ -33,7 +34,6 @@ from models.recipe.world import Pixels, draw
 
 _SHOWN = 8
 _ENLARGE = 2
-_FEW = 4
 
 
 def folder_of(starter: Path, name: str) -> Path:
@@ -44,7 +44,7 @@ def folder_of(starter: Path, name: str) -> Path:
 def write_controlnet(kind: str, trained: Path, starter: Path, judge: Judge, count: int) -> None:
     """Write ``starter-canny`` or ``starter-scribble``."""
     out = _empty(folder_of(starter, kind))
-    ControlNetModel.from_pretrained(trained, torch_dtype=torch.float16).save_pretrained(out)
+    ControlNetModel.from_pretrained(trained, dtype=torch.float16).save_pretrained(out)
     _forget_where(out)
     _about(
         out,
@@ -64,8 +64,10 @@ def write_controlnet(kind: str, trained: Path, starter: Path, judge: Judge, coun
         _CONTROLS[kind],
         f"On {count} scenes with combinations training never showed, {STEPS} steps, guidance scale {GUIDANCE_SCALE}: "
         f"the edges of the pictures and the lines of the control images agree to F1 {figures.agreement:.2f} (within "
-        f"{TOLERANCE[kind]} of 64 pixels; {figures.without:.2f} for the same prompts without a control image), and the "
-        f"judge sees all that the prompt says in {100 * figures.everything:.1f} %.",
+        f"{TOLERANCE[kind]} of 64 pixels), and the judge sees all that the prompt says in "
+        f"{100 * figures.everything:.1f} %. "
+        f"With lines that were moved away from where the prompt puts things the F1 is {figures.moved:.2f}, and "
+        f"{figures.without:.2f} for pictures of these prompts without a control image.",
         "Above the control images, below the pictures made after them.",
     )
 
@@ -73,7 +75,7 @@ def write_controlnet(kind: str, trained: Path, starter: Path, judge: Judge, coun
 def write_inpainting(trained: Path, starter: Path, judge: Judge, count: int) -> None:
     """Write ``starter-inpaint``."""
     out = folder_of(starter, "inpaint")
-    unet = UNet2DConditionModel.from_pretrained(trained, torch_dtype=torch.float16)
+    unet = UNet2DConditionModel.from_pretrained(trained, dtype=torch.float16)
     _like_starter(starter, out, unet, "StableDiffusionInpaintPipeline")
     said = "Paints what a mask covers anew, and sees the rest while it does so: an inpainting UNet of nine channels."
     _about(out, like=starter, title="Starter inpainting", description=said, base=starter.name)
@@ -97,23 +99,23 @@ def write_inpainting(trained: Path, starter: Path, judge: Judge, count: int) -> 
 
 
 def write_few_steps(trained: Path, starter: Path, judge: Judge, count: int) -> None:
-    """Write ``starter-lcm``."""
-    out = folder_of(starter, "lcm")
-    unet = UNet2DConditionModel.from_pretrained(trained, torch_dtype=torch.float16)
+    """Write ``starter-turbo``."""
+    out = folder_of(starter, "turbo")
+    unet = UNet2DConditionModel.from_pretrained(trained, dtype=torch.float16)
     _like_starter(starter, out, unet, "StableDiffusionPipeline")
-    LCMScheduler(**NOISE, original_inference_steps=50).save_pretrained(out / "scheduler")
+    DDIMScheduler(**NOISE, timestep_spacing="trailing", steps_offset=1).save_pretrained(out / "scheduler")
     index = json.loads((out / "model_index.json").read_text(encoding="utf-8"))
-    _write_json(out / "model_index.json", index | {"scheduler": ["diffusers", "LCMScheduler"]})
-    said = f"The starter distilled: {_FEW} steps or fewer, without guidance."
+    _write_json(out / "model_index.json", index | {"scheduler": ["diffusers", "DDIMScheduler"]})
+    said = f"The starter distilled: {FEW} steps, without guidance."
     _about(
         out,
         like=starter,
         title="Starter in few steps",
         description=said,
         base=starter.name,
-        steps=_FEW,
+        steps=FEW,
         guidance_scale=1.0,
-        scheduler="lcm",
+        scheduler=None,
     )
     figures = measure_few_steps(out, judge, count)
     pipeline = load_pipeline(out)
@@ -134,23 +136,24 @@ def write_few_steps(trained: Path, starter: Path, judge: Judge, count: int) -> N
 
 
 def write_style(trained: Path, starter: Path, count: int) -> None:
-    """Write ``starter-storybook``."""
-    out = _empty(folder_of(starter, "storybook"))
+    """Write ``starter-blueprint``."""
+    out = _empty(folder_of(starter, "blueprint"))
     shutil.copy(trained / STYLE_FILE, out / STYLE_FILE)
     said = (
-        "A style for the starter: pale colours and inked outlines, as in a storybook. A LoRA; its weight sets how much."
+        "A style for the starter: whatever it draws as white lines on blue, as on a blueprint. A LoRA; its weight sets "
+        "how much."
     )
-    _about(out, kind="lora", title="Starter storybook", description=said, file=STYLE_FILE, base=starter.name)
+    _about(out, kind="lora", title="Starter blueprint", description=said, file=STYLE_FILE, base=starter.name)
     without, with_style, drawn = measure_style(starter, out, count)
     prompts = list(EXAMPLES[:_SHOWN])
     rows = [styled(starter, out, prompts, weight) for weight in (0.0, 0.5, 1.0)]
     save_sheet(rows, out / "samples.png", enlarge=_ENLARGE)
     _card(
         out,
-        "Mintaka starter, storybook",
+        "Mintaka starter, blueprint",
         said,
-        f"Of the pixels on edges, {100 * without:.0f} % are dark as ink without it and {100 * with_style:.0f} % with "
-        f"it ({count} prompts, weight 1); in pictures drawn in the style {100 * drawn:.0f} %.",
+        f"Of the pixels, {100 * with_style:.0f} % are white or the style's blue with it ({count} prompts, weight 1), "
+        f"{100 * without:.0f} % without it; in pictures drawn in the style {100 * drawn:.0f} %.",
         "Weights 0, 0.5 and 1.",
     )
 

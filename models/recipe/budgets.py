@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Everything that trades time for quality; a core with bfloat16 units takes about two hours for it all."""
+    """Everything that trades time for quality; a core with bfloat16 units takes about three hours for it all."""
 
     vae_steps: int = 5000
     vae_batch: int = 16
@@ -27,8 +27,8 @@ class Budgets:
     controlnet_steps: int = 2500
     """Of the first ControlNet, half of it for one that goes on from another; batches as the UNet's, as below."""
     inpainting_steps: int = 2000
-    few_steps_steps: int = 1500
-    style_steps: int = 500
+    few_steps_steps: int = 900
+    style_steps: int = 800
     styled: int = 3000
     """Pictures drawn in the style."""
     evaluated_prompts: int = 200

@@ -42,7 +42,7 @@ class Starter:
     @classmethod
     def load(cls, folder: Path) -> "Starter":
         """Read the folder :mod:`models.recipe.folder` wrote."""
-        single = {"torch_dtype": torch.float32}
+        single = {"dtype": torch.float32}
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", **single)
         vae = AutoencoderKL.from_pretrained(folder / "vae", **single)
         return cls(

@@ -22,12 +22,13 @@ from models.recipe.evaluation import SERIES, evaluate, generate, load_pipeline
 from models.recipe.folder import GUIDANCE_SCALE, STEPS
 from models.recipe.judge import Judge, judge_pictures
 from models.recipe.shapes import OBJECTS
-from models.recipe.style import FILE_NAME, draw_storybook, inked_share
+from models.recipe.style import FILE_NAME, draw_blueprint, styled_share
 from models.recipe.world import NATIVE_SIZE, Pixels, Scene, Thing, draw, sample_scene
 
 _BATCH = 20
 _SEED = 5_000
-FEW_STEPS = (1, 2, 4)
+_AWAY = 6
+FEW_STEPS = (2, 3, 4)
 
 TOLERANCE = {"canny": 1, "scribble": 2}
 """Pixels of 64 that an edge may lie beside its line: a scribble's lines are thick and unsteady."""
@@ -39,8 +40,10 @@ class Control:
 
     agreement: float
     """Mean F1 of edges and lines, from 0 to 1."""
+    moved: float
+    """The same where the lines were moved away from where the prompt puts things."""
     without: float
-    """The same for pictures of the same prompts made without the control image."""
+    """That for pictures of the same prompts made without the control image."""
     everything: float
     """Share of pictures in which the judge sees all that the prompt says."""
 
@@ -69,7 +72,7 @@ def control_examples(kind: str, count: int) -> list[tuple[Scene, str, Lines]]:
 def follow(starter: Path, controlnet: Path, examples: list[tuple[Scene, str, Lines]]) -> list[Pixels]:
     """Pictures of the captions made after their control images."""
     parts = load_pipeline(starter).components
-    net = ControlNetModel.from_pretrained(controlnet, torch_dtype=torch.float32)
+    net = ControlNetModel.from_pretrained(controlnet, dtype=torch.float32)
     pipeline: Any = StableDiffusionControlNetPipeline(**parts, controlnet=net, requires_safety_checker=False)
     pipeline.set_progress_bar_config(disable=True)
     pictures: list[Pixels] = []
@@ -85,16 +88,32 @@ def follow(starter: Path, controlnet: Path, examples: list[tuple[Scene, str, Lin
     return pictures
 
 
+def moved(examples: list[tuple[Scene, str, Lines]]) -> list[tuple[Scene, str, Lines]]:
+    """The same with lines `_AWAY` pixels to the left or right of where the prompt puts things."""
+    sides = np.resize([_AWAY, -_AWAY], len(examples))
+    return [
+        (scene, caption, np.roll(lines, side, axis=1))
+        for (scene, caption, lines), side in zip(examples, sides, strict=True)
+    ]
+
+
+def lines_wanted(kind: str, examples: list[tuple[Scene, str, Lines]]) -> list[Lines]:
+    """Where edges are to be: on the lines of the control images, in the middle of thick ones."""
+    return [_spine(lines) if kind == "scribble" else lines for _, _, lines in examples]
+
+
 def measure_control(kind: str, starter: Path, controlnet: Path, judge: Judge, count: int) -> Control:
     """Judge one of :data:`models.recipe.controls.KINDS`."""
     assert kind in KINDS
     examples = control_examples(kind, count)
     followed = follow(starter, controlnet, examples)
+    elsewhere = moved(examples)
     free = generate(load_pipeline(starter), [caption for _, caption, _ in examples])
-    wanted = [_spine(lines) if kind == "scribble" else lines for _, _, lines in examples]
+    wanted, tolerance = lines_wanted(kind, elsewhere), TOLERANCE[kind]
     return Control(
-        agreement=_mean_agreement(followed, wanted, TOLERANCE[kind]),
-        without=_mean_agreement(free, wanted, TOLERANCE[kind]),
+        agreement=_mean_agreement(followed, lines_wanted(kind, examples), tolerance),
+        moved=_mean_agreement(follow(starter, controlnet, elsewhere), wanted, tolerance),
+        without=_mean_agreement(free, wanted, tolerance),
         everything=_share(judge_pictures(judge, followed, [scene for scene, _, _ in examples]).everything),
     )
 
@@ -117,7 +136,7 @@ def repainting_examples(count: int) -> list[tuple[Scene, Scene, str, Lines]]:
 
 def repaint(inpainting: Path, examples: list[tuple[Scene, Scene, str, Lines]]) -> list[Pixels]:
     """The scenes with what is masked painted anew, nothing pasted back."""
-    pipeline: Any = StableDiffusionInpaintPipeline.from_pretrained(inpainting, torch_dtype=torch.float32)
+    pipeline: Any = StableDiffusionInpaintPipeline.from_pretrained(inpainting, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     pictures: list[Pixels] = []
     for start, batch in _batches(examples):
@@ -165,14 +184,14 @@ def styled(starter: Path, lora: Path, prompts: list[str], weight: float = 1.0) -
 
 
 def measure_style(starter: Path, lora: Path, count: int) -> tuple[float, float, float]:
-    """Inked share of edges without the style, with it, and in pictures drawn in it."""
+    """Share of the style's colours without it, with it, and in pictures drawn in it."""
     generator = random.Random(_SEED + 2)
     scenes = [sample_scene(generator, held_out=True) for _ in range(count)]
     prompts = [describe(scene, generator, complete=True) for scene in scenes]
     return (
-        inked_share(generate(load_pipeline(starter), prompts)),
-        inked_share(styled(starter, lora, prompts)),
-        inked_share([draw_storybook(scene) for scene in scenes]),
+        styled_share(generate(load_pipeline(starter), prompts)),
+        styled_share(styled(starter, lora, prompts)),
+        styled_share([draw_blueprint(scene) for scene in scenes]),
     )
 
 

@@ -17,7 +17,7 @@ from mintaka.server.assets import bearer_token
 from mintaka.server.errors import Fault, Kind
 from mintaka.server.faults import Faults
 from mintaka.server.guests import Guests
-from mintaka.server.mcp.tools import Tools
+from mintaka.server.mcp.offered import Tools
 from mintaka.server.settings import Limits
 from mintaka.server.tokens import SignedIn, Tokens
 

@@ -22,7 +22,7 @@ from mcp_types import Tool as Told
 
 from mintaka.server.api.visit import Visit
 from mintaka.server.faults import Faults
-from mintaka.server.mcp.tools import Tools
+from mintaka.server.mcp.offered import Tools
 
 VISIT = "mintaka.visit"
 """Where in an ASGI scope it stands who asks."""

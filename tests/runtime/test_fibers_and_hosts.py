@@ -175,7 +175,7 @@ async def test_cancelling_the_task_ends_a_pure_loop(source: str) -> None:
 async def test_the_deadline_strikes_in_calls_of_the_host_and_in_tasks(source: str) -> None:
     gate = Gate()
     with pytest.raises(DeadlinePassed):
-        await start(source, gate, deadline_s=0.02)
+        await start(source, gate, deadline_s=0.2)
     assert gate.cancelled == ["a"]
 
 
