@@ -85,6 +85,7 @@ SOUND: tuple[Call, ...] = (
     ("diffusers.generate", "generate", ["a red star", {**SMALL, "batch": 3, "guidance_scale": 1}]),
     ("diffusers.generate", "textToImage", ["a red circle", {**SMALL, "model_id": "enlarging", "width": 256}]),
     ("diffusers.generate", "imageToImage", [GIVEN, "a blue circle", {**SMALL, "strength": 0.6}]),
+    ("diffusers.generate", "textToImage", ["a star", {**SMALL, "loras": [{"name": "rough", "weight": 0.5}]}]),
     ("diffusers.generate", "models", []),
     ("diffusers.generate", "estimate", ["textToImage", ["a red circle", {**SMALL}]]),
     ("diffusers.inpaint", "inpaint", [GIVEN, GIVEN, "a star", {"model_id": "tiny", "num_inference_steps": 2}]),

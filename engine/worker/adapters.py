@@ -26,7 +26,7 @@ from mintaka.engine.requests import Lora
 from mintaka.engine.worker.failures import is_out_of_memory
 from mintaka.engine.worker.homes import Homes
 from mintaka.engine.worker.proxy import proxies
-from mintaka.engine.worker.stepping import Lane, aside
+from mintaka.engine.worker.stepping import Lane, alone, aside
 
 warnings.filterwarnings("ignore", message="Already found a `peft_config` attribute")  # several adapters are meant
 warnings.filterwarnings("ignore", message="Adapter .* was active which is now deleted")
@@ -98,8 +98,11 @@ class Adapters:
         key = (file, found.st_mtime_ns, found.st_size)
         if key not in self._loaded:
             aside(partial(self._check, name, file), Lane.LOAD)
-        if key not in self._loaded:  # another request may have loaded it meanwhile
-            self._loaded[key] = self._load(name, file)
+        if key not in self._loaded:
+            # While a model is loaded on its thread, diffusers keeps the whole process from giving new weights values.
+            with alone(Lane.LOAD):
+                if key not in self._loaded:  # another request may have loaded it meanwhile
+                    self._loaded[key] = self._load(name, file)
         self._loaded.move_to_end(key)
         return self._loaded[key]
 

@@ -14,10 +14,12 @@ inference mode, and so does every side thread.
 """
 
 import queue
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -141,6 +143,27 @@ def until(future: "Future[None]") -> None:
     _switch_away(request)
 
 
+@contextmanager
+def alone(lane: Lane) -> Iterator[None]:
+    """Park this request until its turn on the thread of ``lane`` comes; that thread does nothing else meanwhile.
+
+    What is done inside runs on the loop's thread, and may not park. It is for what changes the whole process while it
+    lasts, as libraries do that leave out the first values of weights while they load some.
+    """
+    request = greenlet.getcurrent()
+    if not isinstance(request, Request):
+        yield
+        return
+    reached: Future[None] = Future()
+    over = threading.Event()
+    request.loop.hold(lane, reached, over)
+    try:
+        until(reached)
+        yield
+    finally:
+        over.set()
+
+
 def notes() -> tuple[str, ...]:
     """What happened to this request on its way that a person should know."""
     request = greenlet.getcurrent()
@@ -207,6 +230,10 @@ class SteppingLoop:
     def send_aside(self, request: Request, work: Callable[[], object], lane: Lane) -> None:
         """A request waits for ``work`` on a side thread."""
         self.wait_for(request, self._lanes[lane].submit(self._watched, lane, work))
+
+    def hold(self, lane: Lane, reached: "Future[None]", over: threading.Event) -> None:
+        """Keep the thread of ``lane`` from the moment at which ``reached`` is told until ``over``."""
+        self._lanes[lane].submit(lambda: (reached.set_result(None), over.wait()))
 
     def _watched(self, lane: Lane, work: Callable[[], T]) -> T:
         with self.watch.over(LANE_WORK[lane][0], LANE_WORK[lane][1]), torch.inference_mode():

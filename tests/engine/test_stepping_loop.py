@@ -11,7 +11,7 @@ import torch
 from mintaka.engine.errors import DeadlineExceeded
 from mintaka.engine.worker import stepping
 from mintaka.engine.worker.forwards import Entry, Forward
-from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, aside
+from mintaka.engine.worker.stepping import Cancelled, Lane, SteppingLoop, Ticket, alone, aside
 from mintaka.engine.worker.trees import PLAIN
 
 End = tuple[int, object, BaseException | None]
@@ -210,6 +210,43 @@ def test_a_deadline_strikes_between_calls_and_after_work_aside() -> None:
         assert now[0] == 10
         requests.submit(2, lambda: aside(pass_time, Lane.FINISH), deadline=15.0)
         assert isinstance(requests.end()[2], DeadlineExceeded)
+
+
+def test_who_is_alone_on_a_lane_waits_for_what_it_does_and_keeps_all_else_from_it() -> None:
+    order: list[str] = []
+    gate = threading.Event()
+
+    def before() -> None:
+        aside(lambda: (gate.wait(10), order.append("before")), Lane.LOAD)
+
+    def by_itself() -> None:
+        with alone(Lane.LOAD):
+            order.extend(["begins", "ends"])
+
+    with running() as requests:
+        requests.submit(1, before)
+        requests.submit(2, by_itself)
+        requests.submit(3, lambda: aside(lambda: order.append("after"), Lane.LOAD))
+        requests.submit(4, gate.set)
+        assert sorted(requests.end()[0] for _ in range(4)) == [1, 2, 3, 4]
+    assert order == ["before", "begins", "ends", "after"]
+
+
+def test_who_is_cancelled_before_it_is_alone_lets_the_others_pass() -> None:
+    gate = threading.Event()
+
+    def by_itself() -> None:
+        with alone(Lane.LOAD):
+            raise AssertionError("it was cancelled")
+
+    with running() as requests:
+        requests.submit(1, lambda: aside(lambda: gate.wait(10), Lane.LOAD))
+        requests.submit(2, by_itself)
+        requests.loop.cancel(2)
+        assert isinstance(requests.end()[2], Cancelled)
+        requests.submit(3, lambda: aside(lambda: "after", Lane.LOAD))
+        gate.set()
+        assert {requests.end()[:2] for _ in range(2)} == {(1, True), (3, "after")}
 
 
 def test_work_aside_runs_on_its_lane_without_gradients_and_gives_its_result() -> None:
