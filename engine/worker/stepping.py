@@ -233,7 +233,8 @@ class SteppingLoop:
 
     def hold(self, lane: Lane, reached: "Future[None]", over: threading.Event) -> None:
         """Keep the thread of ``lane`` from the moment at which ``reached`` is told until ``over``."""
-        self._lanes[lane].submit(lambda: (reached.set_result(None), over.wait()))
+        self._lanes[lane].submit(reached.set_result, None)
+        self._lanes[lane].submit(over.wait)
 
     def _watched(self, lane: Lane, work: Callable[[], T]) -> T:
         with self.watch.over(LANE_WORK[lane][0], LANE_WORK[lane][1]), torch.inference_mode():
