@@ -191,7 +191,7 @@ def _empty(folder: Path) -> Path:
 
 
 def _about(out: Path, *, like: Path | None = None, **entries: Any) -> None:
-    known = json.loads((like / "mintaka.json").read_text(encoding="utf-8")) if like else {}
+    known = json.loads((like / "mintaka.json").read_text(encoding="utf-8")) | {"draws": None} if like else {}
     _write_json(out / "mintaka.json", known | {"id": out.name, "license": "Apache-2.0"} | entries)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from typing import Any
 
 import pytest
@@ -65,7 +66,8 @@ async def test_a_model_made_for_it_is_preferred_and_used_for_nothing_else(world:
     [folder] = models.roots
     index = folder / "gamma" / "model_index.json"
     index.parent.mkdir()
-    index.write_text('{"_class_name": "StableDiffusionInpaintPipeline"}')
+    unet = ["diffusers", "UNet2DConditionModel"]
+    index.write_text(json.dumps({"_class_name": "StableDiffusionInpaintPipeline", "unet": unet}))
     await world.root("diffusers.inpaint").call(world.run(), "inpaint", [picture(), picture(), "a"])
     assert world.engine.asked[-1].model == "gamma"
     narrow = world.narrow(world.root(), {"allowed_models": ["gamma"]})

@@ -87,7 +87,7 @@ async def test_every_example_in_the_metadata_runs_as_it_stands(world: Any) -> No
     narrow = world.narrow(world.root(), {"max_width": 32, "seed": [30, 40], "allowed_models": ["beta"]})
     [told] = Metadata(world.kernel.registry).listing([narrow.describe()])
     examples = [example for each in told["methods"] for example in each["examples"]]
-    assert len(examples) == 6
+    assert len(examples) == 8
     for example in examples:
         assert await run(world, example, narrow) is not None
 

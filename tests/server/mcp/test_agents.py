@@ -51,7 +51,7 @@ async def test_an_agent_sees_what_its_token_may_do_and_draws_with_it(server):
             64,
             3,
         )
-        assert schema["properties"]["model_id"]["enum"] == ["starter"]
+        assert schema["properties"]["model_id"]["enum"][0] == "starter"
         assert "widget" not in schema["properties"]["width"]
 
         told = []
