@@ -14,7 +14,7 @@ from tests.server.api.drawn import opened, picture
 
 DRAW = '(let draw (get-capability "diffusers.generate")) (draw.textToImage "a red circle" {:num_inference_steps 2})'
 
-ENDLESS = {"source": "(while true 1)", "budget": {"deadline_s": 5}}
+ENDLESS = {"source": "(while true 1)", "budget": {"fuel": 1_000_000_000, "deadline_s": 15}}
 """A job for tests that end it; where one is left over, it ends by itself."""
 
 
