@@ -16,9 +16,12 @@ OnReady = Callable[[RunningServer, Callable[[], None]], None]
 """Called once the server answers, with where it is and what ends it."""
 
 SWITCH_S = 0.0002
-"""After how long a thread that waits insists on its turn: less than the slices in which scripts run. Beside a script that
-works without end the loop gives way after each slice, but for so short a time that a waiting thread hardly ever gets
-it, and its patience begins anew; with Python's usual 5 ms an answer that looks through the models took up to 8 s."""
+"""After how long a thread that waits insists on its turn: less than the slices in which scripts run.
+
+Beside a script that works without end the loop gives way after each slice, but for so short a time that a waiting
+thread hardly ever gets it, and its patience begins anew; with Python's usual 5 ms an answer that looks through the
+models took up to 8 s.
+"""
 
 
 async def host(settings: Settings, powers: ServerPowers, on_ready: OnReady) -> None:
