@@ -32,7 +32,8 @@ import torch
 from mintaka.engine.worker import torchvision_operators
 
 torchvision_operators.make_importable()
-import diffusers  # noqa: E402 - it cannot be imported before
+# What follows imports diffusers, which cannot be imported before.
+import diffusers  # noqa: E402
 import transformers  # noqa: E402
 
 from mintaka.engine.models import ModelFolder  # noqa: E402
@@ -199,7 +200,11 @@ def at_once(pipeline: Any, side: int, steps: int) -> Callable[[], None]:
 
 def compare(name: str, pipeline: Any, side: int, steps: int, rounds: int) -> None:
     """Eight at once, one after the other, and as one batch; one alone; and what they hold."""
-    one_by_one = lambda: [drawing(pipeline, [seed], side, steps)() for seed in range(AT_ONCE)]  # noqa: E731
+
+    def one_by_one() -> None:
+        for seed in range(AT_ONCE):
+            drawing(pipeline, [seed], side, steps)()
+
     batch = drawing(pipeline, range(AT_ONCE), side, steps)
     print(f"\n{name}: {AT_ONCE} pictures of {side} × {side}, {steps} steps with guidance", flush=True)
     held = [peak(one_by_one), peak(at_once(pipeline, side, steps)), peak(batch)]
@@ -260,7 +265,7 @@ def latencies(pipeline: Any) -> None:
         began, waiting = time.process_time(), []
         for number, (at, steps) in enumerate(comes, start=1):
             while time.process_time() - began < at and any(not each.done() for _, each in waiting):
-                time.sleep(0.001)
+                time.sleep(0.001)  # processor time passes while the loop's thread draws
             now = time.process_time()
             waiting.append((now, submitted(loop, number, drawing(proxied(pipeline), [number], 64, steps, 1.0))))
         engine = [future.result() - came for came, future in waiting[4:]]
